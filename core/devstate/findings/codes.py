@@ -131,6 +131,11 @@ CODES: dict[str, Code] = {
         "state.json says that the project has drifted (no_drift is not true)",
         "Finish the work that set the flag, then set no_drift to true with an entry.",
     ),
+    "UNMASKED_SECRET": Code(
+        Class.INTEGRITY,
+        "a document or log holds a whole HMAC or a secret that should be masked",
+        "Mask it (first 16 digits and ...), and rotate a leaked secret.",
+    ),
     # -- cannot decide -----------------------------------------------------------------------------
     "WRONG_KEY": Code(
         Class.UNDECIDABLE,
@@ -213,11 +218,6 @@ CODES: dict[str, Code] = {
         Class.POLICY,
         "a lock file names a process that is gone",
         "Nothing holds it; the next writing command takes it over.",
-    ),
-    "UNMASKED_SECRET": Code(
-        Class.POLICY,
-        "a document or log holds a whole HMAC or a secret that should be masked",
-        "Mask it (first 16 digits and ...), and rotate a leaked secret.",
     ),
     # -- input and output --------------------------------------------------------------------------
     "CHANGED_DURING_READ": Code(
