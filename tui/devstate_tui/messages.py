@@ -1,0 +1,83 @@
+"""What workers, widgets and screens tell the app.
+
+Threads only post messages. Payloads are frozen; a message that comes in floods is replaced by the next one of
+its kind while it still waits in the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from devstate.chain import Progress
+    from devstate.errors import DevStateError
+    from devstate.findings import Finding
+    from devstate.workspace import Reading
+
+__all__ = [
+    "IndexGrew",
+    "OpenEntry",
+    "OpenFinding",
+    "OpenScreen",
+    "ReadingArrived",
+    "ReadingStarted",
+    "WatchFailed",
+]
+
+
+@dataclass
+class ReadingStarted(Message):
+    """The files are being read; `root` is the workspace that was found."""
+
+    root: str
+
+
+@dataclass
+class ReadingArrived(Message):
+    """A new reading is there: the first one, or one after a change on disk."""
+
+    reading: Reading
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, ReadingArrived)
+
+
+@dataclass
+class IndexGrew(Message):
+    """A scan of a large history has come this far."""
+
+    progress: Progress
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, IndexGrew)
+
+
+@dataclass
+class WatchFailed(Message):
+    """Nothing can be read or watched: the error says why and what to do. The feed goes on trying."""
+
+    error: DevStateError
+
+
+@dataclass
+class OpenScreen(Message):
+    """Show the screen of this mode (`overview`, `chain`)."""
+
+    mode: str
+
+
+@dataclass
+class OpenEntry(Message):
+    """Show the Chain with this entry selected; `index` counts from 0."""
+
+    index: int
+
+
+@dataclass
+class OpenFinding(Message):
+    """Show one finding in full, with its remedy."""
+
+    finding: Finding

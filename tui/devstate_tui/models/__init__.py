@@ -1,0 +1,1 @@
+"""What a screen shows, computed from a reading; nothing here imports textual."""
