@@ -63,9 +63,7 @@ CODES: dict[str, Code] = {
     ),
     "FIELD_TYPE": Code(Class.INTEGRITY, "a field has the wrong JSON type", _RESTORE),
     "FIELD_MISSING": Code(Class.INTEGRITY, "a required field is absent", _RESTORE),
-    "FIELD_FORMAT": Code(
-        Class.INTEGRITY, "a timestamp or hexadecimal field is not in its format", _RESTORE
-    ),
+    "FIELD_FORMAT": Code(Class.INTEGRITY, "a timestamp or hexadecimal field is not in its format", _RESTORE),
     "SHAPE": Code(
         Class.INTEGRITY,
         'the file is neither an array of entries nor {"entries": [...]}',
