@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from devstate.errors import PlanStale, StorageFault
+
 from .files import OS, Data, Files, retried
 from .reading import Identity, Snapshot, read_bounded
 
@@ -254,7 +255,7 @@ def _dress(fd: int, old: os.stat_result | None, mode: int | None, files: Files) 
 
 
 def _require_expected(name: str, expect: object, files: Files) -> None:
-    """Raise PlanStale where the target is not what the caller saw; the lock closes the gap up to the rename."""
+    """Raise PlanStale where the target is not what the caller saw; the lock closes the last gap."""
     if expect is ANYTHING or expect is None:  # that nothing is there, the link itself makes sure
         return
     try:

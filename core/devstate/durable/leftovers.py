@@ -12,6 +12,7 @@ import stat as modes
 import msgspec
 
 from devstate.errors import PlanStale
+
 from .atomic import ensure_folder, remove_durably, storage_fault
 from .files import OS, Files, retried
 from .reading import Identity, identity_of, list_folder

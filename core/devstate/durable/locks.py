@@ -11,7 +11,7 @@ import fcntl
 import os
 import stat as modes
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -19,6 +19,7 @@ import msgspec
 
 from devstate.clock import SYSTEM, Clock, rfc3339
 from devstate.errors import StateLockHeld, StorageFault
+
 from .atomic import storage_fault, write_all
 from .files import OS, Files, retried
 
@@ -89,7 +90,7 @@ def hold_lock(
     ttl: float | None = None,
     clock: Clock = SYSTEM,
     files: Files = OS,
-) -> Iterator[None]:
+) -> Generator[None]:
     """Hold the lock for a block; wait up to `wait` seconds for it.
 
     `ttl` (seconds) tells others how long this will take at most. The lock file stays after the block, empty.

@@ -14,6 +14,7 @@ from types import TracebackType
 import msgspec
 
 from devstate.errors import ChangedDuringRead, DevStateError, InputMissing, InputUnreadable, LimitExceeded
+
 from .files import OS, Files, retried
 
 __all__ = [
