@@ -15,7 +15,8 @@ class Target(msgspec.Struct, frozen=True):
     """One file that the plan changes.
 
     `path` is relative to the workspace root. `before` and `after` are `sha256:<hex>` of the whole file, None
-    where it does not exist. `diff` is a unified diff or a sentence, for people. `content` is what will be written.
+    where it does not exist. `diff` is a unified diff or a sentence, for people. `content` is what will be written;
+    where it is None, the content is made while it is written, and `after` is None too.
     """
 
     path: str
@@ -37,8 +38,12 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What `apply` did: the paths written, in order, and how to undo it (None where it cannot be)."""
+    """What `apply` did: the paths written, in order, and how to undo it (None where it cannot be).
+
+    `set_aside` are the places that leftovers of an earlier, interrupted write were moved to.
+    """
 
     plan_id: str
     applied: tuple[str, ...]
     undo: str | None = None
+    set_aside: tuple[str, ...] = ()
