@@ -1,0 +1,21 @@
+"""Demo workspaces: realistic, deterministic by seed, valid unless a named fault is planted.
+
+No verdict of a demo is worth anything: its secret is public.
+"""
+
+from .building import DemoWorkspace
+from .tampers import TAMPERS, Tamper
+from .ugly import UGLY_ENTRIES, broken_entry, ugly_workspace
+from .workspaces import DEFAULT_ENTRIES, DEFAULT_SEED, demo_workspace
+
+__all__ = [
+    "DEFAULT_ENTRIES",
+    "DEFAULT_SEED",
+    "TAMPERS",
+    "UGLY_ENTRIES",
+    "DemoWorkspace",
+    "Tamper",
+    "broken_entry",
+    "demo_workspace",
+    "ugly_workspace",
+]
