@@ -1,0 +1,137 @@
+"""The entry point: the only place that turns errors into sentences and statuses, and ends the process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from devstate.errors import DevStateError, UsageError
+
+from .app import app
+from .invocation import Invocation, refuse_secrets, wants
+from .outcome import Outcome, error_document, json_line, print_outcome
+from .screen import Screen
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit status (the table in docs/reference/cli.md)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if "_DEVSTATE_COMPLETE" in os.environ and argv is None:
+        from .completing import complete
+
+        return complete(app)
+    # What can be known of the options before they are parsed: an error in them has to honour it too.
+    call = Invocation(json=wants(arguments, "--json"), debug=wants(arguments, "--debug"))
+    screen = Screen(colour=not wants(arguments, "--no-color"))
+    try:
+        return _finish(_run(arguments, call, screen))
+    except BrokenPipeError:
+        return _let_go(0)
+    except KeyboardInterrupt:
+        screen.note("interrupted")
+        return 130
+    except DevStateError as error:
+        if call.debug:
+            raise
+        return _fail(error, call, screen)
+    except RecursionError:
+        if call.debug:
+            raise
+        return _fail(_unexpected("the input is nested too deeply"), call, screen)
+    except MemoryError:
+        return _fail(_unexpected("there is not enough memory"), call, screen)
+    except Exception as error:
+        if call.debug:
+            raise
+        return _fail(_unexpected(f"an unexpected error ({type(error).__name__})"), call, screen)
+
+
+def _run(arguments: list[str], call: Invocation, screen: Screen) -> tuple[int, Screen]:
+    refuse_secrets(arguments)
+    try:
+        with app.make_context("devstate", arguments, obj=call) as context:
+            result = app.invoke(context)
+    except click.exceptions.Exit as ended:
+        return ended.exit_code, screen
+    except click.exceptions.NoArgsIsHelpError as error:
+        if call.json:
+            raise UsageError("a subcommand is missing", remedy=f"See `{_path(error.ctx)} --help`.") from None
+        sys.stderr.write(error.message + "\n")
+        return 2, screen
+    except click.UsageError as error:
+        raise UsageError(
+            _sentence(error.format_message()), remedy=f"See `{_path(error.ctx)} --help`."
+        ) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    if not isinstance(result, Outcome):  # a stream, or the inspector: it has written what there is
+        return (result if isinstance(result, int) else 0), screen
+    screen = Screen(colour=not call.no_color, unmasked=call.unmasked)
+    return print_outcome(result, screen, schema=call.schema, as_json=call.json), screen
+
+
+def _finish(done: tuple[int, Screen]) -> int:
+    status, screen = done
+    try:
+        screen.flush()
+    except BrokenPipeError:
+        return _let_go(status)
+    return status
+
+
+def _let_go(status: int) -> int:
+    """The reader of our output has gone; nobody wants to hear about it when the interpreter flushes."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):  # no real descriptor behind it
+        pass
+    return status
+
+
+def _fail(error: DevStateError, call: Invocation, screen: Screen) -> int:
+    from devstate.findings import paint, visible
+
+    try:
+        if call.json:
+            screen.write(json_line({"schema": call.schema, **error_document(error)}))
+            screen.flush()
+            return error.exit_code
+        colour = screen.colour_of_notes
+        screen.flush()
+        screen.note(f"{paint('✘', 'bad', colour)} {visible(str(error))}", "plain")
+        if error.remedy:
+            screen.note(f"  {paint('→', 'look', colour)} {visible(error.remedy)}", "plain")
+    except BrokenPipeError:
+        return _let_go(error.exit_code)
+    return error.exit_code
+
+
+def _unexpected(what: str) -> DevStateError:
+    # The text of an unknown error may quote anything, a secret included: only its kind is told.
+    error = DevStateError(
+        f"{what} stopped the command; no verdict was reached",
+        remedy="Run it again with --debug for the details, and report them as a bug.",
+    )
+    error.exit_code = 5
+    return error
+
+
+def _path(context: click.Context | None) -> str:
+    return context.command_path if context is not None else "devstate"
+
+
+def _sentence(text: str) -> str:
+    """click's message in the style of ours: no capital, no full stop."""
+    text = text.strip().removesuffix(".")
+    return text[:1].lower() + text[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
