@@ -7,6 +7,7 @@ from .building import DemoWorkspace
 from .tampers import TAMPERS, Tamper
 from .ugly import UGLY_ENTRIES, broken_entry, ugly_workspace
 from .workspaces import DEFAULT_ENTRIES, DEFAULT_SEED, demo_workspace
+from .writing import demo_plan, write_demo
 
 __all__ = [
     "DEFAULT_ENTRIES",
@@ -16,6 +17,8 @@ __all__ = [
     "DemoWorkspace",
     "Tamper",
     "broken_entry",
+    "demo_plan",
     "demo_workspace",
     "ugly_workspace",
+    "write_demo",
 ]

@@ -36,7 +36,7 @@ def project_state(entries: int, files: dict[str, bytes]) -> dict[str, Any]:
                 "task": agent.task,
                 "cp": CHECKPOINTS[agent.cp],
                 "status": _status(agent.cp, reached),
-                "started_at": calendar.time(0, 0),
+                "started_at": calendar.time((entries - 1) * agent.cp // len(CHECKPOINTS), 0),
                 "updated_at": calendar.time((entries - 1) * (agent.cp + 1) // len(CHECKPOINTS), 0),
             }
             for agent in AGENTS

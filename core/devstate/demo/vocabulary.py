@@ -103,15 +103,15 @@ class Move(NamedTuple):
 
 
 MOVES: Final[tuple[Move, ...]] = (
-    Move("artifact_update", 5, True, {"artifacts_modified": ["§path"], "note": "§note"}),
+    Move("artifact_update", 3, True, {"artifacts_modified": ["§path"], "note": "§note"}),
     Move(
         "artifact_update",
-        4,
+        3,
         True,
         {"artifacts_added": [], "artifacts_modified": ["§path", "§path"], "lines": "§int 3 480"},
     ),
     Move(
-        "worker_result", 6, False, {"task": "§id T- 1000 9999", "status": "ok", "duration_ms": "§int 12 9000"}
+        "worker_result", 8, False, {"task": "§id T- 1000 9999", "status": "ok", "duration_ms": "§int 12 9000"}
     ),
     Move(
         "worker_result",
@@ -124,7 +124,7 @@ MOVES: Final[tuple[Move, ...]] = (
             "reason": "§reason",
         },
     ),
-    Move("worker_ack_contract", 3, False, {"task": "§id T- 1000 9999", "to": "§agent", "final": True}),
+    Move("worker_ack_contract", 8, False, {"task": "§id T- 1000 9999", "to": "§agent", "final": True}),
     Move(
         "router_idempotency",
         3,
@@ -133,13 +133,13 @@ MOVES: Final[tuple[Move, ...]] = (
     ),
     Move(
         "test_run",
-        5,
+        4,
         False,
-        {"suite": "§suite", "passed": "§int 40 900", "failed": 0, "skipped": None, "note": "§note"},
+        {"suite": "§suite", "passed": "§int 40 900", "failed": 0, "skipped": None},
     ),
     Move(
         "config_change",
-        3,
+        2,
         True,
         {
             "file": "config/gateway.toml",
@@ -147,14 +147,14 @@ MOVES: Final[tuple[Move, ...]] = (
         },
     ),
     Move("review", 3, False, {"reviewer": "§agent", "verdict": "§verdict", "note": "§note"}),
-    Move("heartbeat", 2, False, {}),
+    Move("heartbeat", 8, False, {}),
     Move(
         "build",
         2,
         False,
         {"number": "§int 100 9999", "targets": {"§target": {"ok": True, "seconds": "§int 30 600"}}},
     ),
-    Move("gate_check", 2, False, {"gate": "§gate", "passed": True, "checked_by": "§agent"}),
+    Move("gate_check", 3, False, {"gate": "§gate", "passed": True, "checked_by": "§agent"}),
 )
 
 GATE: Final = Move(
