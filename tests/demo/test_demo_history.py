@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import itertools
 import json
 import os
 import subprocess
@@ -59,7 +60,7 @@ def test_is_sound_and_in_the_reference_serialisation(entries: int, seed: int) ->
 def test_checkpoints_follow_each_other() -> None:
     found = json.loads(history(demo_workspace()))
     assert found[0]["cp_from"] is None
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in itertools.pairwise(found):
         assert after["cp_from"] == before["cp_to"]
     passed = [(entry["cp_from"], entry["cp_to"]) for entry in found if entry["action"] == "gate_pass"]
     assert passed == [("CP0-LC", "CP1-LC"), ("CP1-LC", "CP2-LC"), ("CP2-LC", "CP3-LC")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 import msgspec
@@ -21,8 +22,9 @@ from devstate.durable import (
 from devstate.durable.links import create_symlink
 from devstate.errors import PlanRefused, PlanStale
 from devstate.plans import Plan, Receipt, Target
-from devstate.workspace.applying import LOCK, apply_plan
+from devstate.workspace.applying import apply_plan
 from devstate.workspace.gitignore import with_ignored
+from devstate.workspace.places import LOCK
 from devstate.workspace.planning import Content, plan_files
 
 from .building import HISTORY, DemoWorkspace
@@ -57,7 +59,19 @@ def demo_plan(root: str | os.PathLike[str], demo: DemoWorkspace, *, files: Files
             path=place,
             remedy="Give an empty folder.",
         )
-    return msgspec.structs.replace(plan, targets=(*plan.targets, *_others(demo)))
+    # The plan holds no bytes of the history: what decides them has to be in it instead.
+    made = f"{demo.entries} entries made from the seed {demo.seed}"
+    if demo.sentence:
+        made += f"; {demo.sentence}"
+    targets = tuple(
+        msgspec.structs.replace(target, diff=f"created: {made}") if target.path == HISTORY else target
+        for target in plan.targets
+    )
+    return msgspec.structs.replace(
+        plan,
+        id=hashlib.sha256(f"{plan.id} {made}".encode()).hexdigest()[:12],
+        targets=(*targets, *_others(demo)),
+    )
 
 
 def write_demo(
