@@ -1,0 +1,1 @@
+"""The forger's tools: honest chains, and one module of attacks for each part of the format."""
