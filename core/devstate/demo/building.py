@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from devstate.chain.keys import Mac
 from devstate.errors import UsageError
 
-from .history import Signer, framed, signed
+from .history import framed, signed
 from .project import document_bytes, project_files, project_state
 from .recipe import Recipe
 from .rows import demo_rows
@@ -73,7 +74,7 @@ def build(
         rows = demo_rows(seed, entries, head_checksum)
         if recipe.rows is not None:
             rows = recipe.rows(rows, entries)
-        texts = signed(rows, _signers(recipe, entries), first_prev=recipe.first_prev)
+        texts = signed(rows, _macs(recipe, entries), first_prev=recipe.first_prev)
         if recipe.entries is not None:
             texts = recipe.entries(texts, entries)
         data = framed(texts)
@@ -91,10 +92,10 @@ def build(
     )
 
 
-def _signers(recipe: Recipe, entries: int) -> Callable[[int], Signer]:
-    """Which signer signs which entry."""
-    ranges = [(start(entries), Signer(secret)) for start, secret in recipe.secrets]
+def _macs(recipe: Recipe, entries: int) -> Callable[[int], Mac]:
+    """Which key signs which entry."""
+    ranges = [(start(entries), Mac(secret)) for start, secret in recipe.secrets]
     if len(ranges) == 1:
         only = ranges[0][1]
         return lambda index: only
-    return lambda index: next(signer for start, signer in reversed(ranges) if index >= start)
+    return lambda index: next(mac for start, mac in reversed(ranges) if index >= start)

@@ -9,41 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from hashlib import sha256
+
+from devstate.chain.keys import PUBLIC_SECRETS, Mac
 
 from .rows import Row
 
-__all__ = ["PUBLIC_SECRET", "Signer", "framed", "signed"]
+__all__ = ["PUBLIC_SECRET", "framed", "signed"]
 
-PUBLIC_SECRET = b"beamline-secret-key-v1"
+PUBLIC_SECRET = PUBLIC_SECRETS[0].encode()
 """The public default secret of development: a demo verifies without any set-up, with a WEAK_KEY warning."""
 
 _CHUNK = 1 << 18
 
 
-class Signer:
-    """HMAC-SHA256 under one secret, with the two hash states of the key prepared once."""
-
-    def __init__(self, secret: bytes) -> None:
-        key = (sha256(secret).digest() if len(secret) > 64 else secret).ljust(64, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in key))
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in key))
-
-    def sign(self, message: bytes) -> str:
-        """The HMAC, 64 hexadecimal digits."""
-        inner = self._inner.copy()
-        inner.update(message)
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.hexdigest()
-
-
-def signed(rows: Iterable[Row], signer_at: Callable[[int], Signer], *, first_prev: str = "") -> Iterator[str]:
+def signed(rows: Iterable[Row], mac_at: Callable[[int], Mac], *, first_prev: str = "") -> Iterator[str]:
     """The entries as text, from `{` to `}`, each linked to the one before and signed."""
     prev = first_prev
     for index, (ts, actor, action, cp_from, cp_to, checksum, metadata) in enumerate(rows):
         # A lone surrogate cannot be signed; rows never hold one.
-        mac = signer_at(index).sign(f"{ts}{actor}{action}{checksum}{prev}".encode())
+        mac = mac_at(index).hexdigest(f"{ts}{actor}{action}{checksum}{prev}".encode())
         tail = "" if metadata is None else f',\n        "metadata": {metadata}'
         yield (
             f'{{\n        "ts": "{ts}",\n        "actor": {_quoted(actor)},\n'

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
+from devstate.chain.keys import Mac
+
 from .building import STATE
 from .edits import RowsEdit, edit_row, middle
-from .history import PUBLIC_SECRET, Signer, signed
+from .history import PUBLIC_SECRET, signed
 from .project import artifact_item
 from .rows import Row
 from .templates import json_text
@@ -64,7 +66,7 @@ def insert_signed(texts: Iterator[str], entries: int) -> Iterator[str]:
                 members["state_checksum"],
                 json_text({"approved_by": "AGENT_1"}, level=2),
             )
-            yield from signed([row], lambda index: Signer(PUBLIC_SECRET), first_prev=members["hmac"])
+            yield from signed([row], lambda index: Mac(PUBLIC_SECRET), first_prev=members["hmac"])
 
 
 def put_metadata(value: object) -> RowsEdit:
