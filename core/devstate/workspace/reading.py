@@ -8,17 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from ..findings import Finding, Severity
+from devstate.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from ..chain import ChainReport, Entry, HistoryIndex, Source
-    from ..durable import LockInfo
-    from ..trae import ArtifactReading, StateDocument
+    from devstate.chain import ChainReport, Entry, HistoryIndex, Source
+    from devstate.durable import LockInfo
+    from devstate.trae import ArtifactReading, StateDocument
 
 __all__ = ["Binding", "HistoryReading", "Reading", "StateReading", "StorePosition"]
-
-STATE = ".trae/state.json"
-HISTORY = ".trae/history.json"
 
 
 class StateReading(msgspec.Struct, frozen=True):
@@ -74,10 +71,12 @@ class Binding(msgspec.Struct, frozen=True):
     """How the state and the history name each other; in v1 that is a circle.
 
     `state_sha256` is the checksum of state.json, `head_checksum` the one that the last entry names; `bound`
-    says whether they are equal. `bound_entry` is the last entry that names this state, None where none does.
-    `distinct` counts the different checksums that entries name, None where the history is too large to count
-    them in passing. `history_listed` says whether state.json lists a checksum of history.json,
-    `history_current` whether that one is the file's (None: not listed). `sentence` explains it to a person.
+    says whether they are equal. `bound_entry` is the last entry that names this state, None where none
+    does. `distinct` is 1 where all entries name the same checksum, else None (they are not counted).
+    `history_listed` says whether state.json lists a checksum of history.json, `history_current` whether
+    that one is the file's (None: not listed); where it is old, `history_entries` is how many entries the
+    history had when it was right (None: never, so the file was not only appended to). `sentence` explains
+    it to a person.
     """
 
     state_sha256: str
@@ -88,14 +87,19 @@ class Binding(msgspec.Struct, frozen=True):
     history_listed: bool
     history_current: bool | None
     sentence: str
+    history_entries: int | None = None
 
 
 class StorePosition(msgspec.Struct, frozen=True):
-    """Where the truth is kept: `files`, or the embedded database at `path`; `in_sync` None = not compared."""
+    """Where the truth is kept: `files`, or the embedded database at `path`; `in_sync` None = not compared.
+
+    `version` is a text that is another one after each change of the database's files.
+    """
 
     backend: Literal["files", "embedded"] = "files"
     path: str | None = None
     in_sync: bool | None = None
+    version: str | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, weakref=True):
