@@ -1,0 +1,400 @@
+"""The Chain screen: it lays out the list, the map and the detail, and joins what they say to each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import getters, on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import Static
+
+from devstate.chain import explain_entry
+from devstate.errors import DevStateError
+from devstate_tui.actions import bindings
+from devstate_tui.models.chain import ChainModel
+from devstate_tui.models.changes import change_between
+from devstate_tui.models.detail import Detail, detail_of, fault_detail
+from devstate_tui.screens.view import View
+from devstate_tui.widgets.entry_detail import EntryDetail
+from devstate_tui.widgets.entry_list import EntryHeading, EntryList
+from devstate_tui.widgets.filter_bar import FilterBar
+from devstate_tui.widgets.minimap import Minimap
+
+from .bookmarking import Bookmarking
+from .filtering import Filtering
+from .headline import file_faults, headline, progress_line, trouble
+
+if TYPE_CHECKING:
+    from devstate.chain import Entry, Explanation, Progress
+    from devstate.workspace import Reading
+
+__all__ = ["ChainScreen"]
+
+# A held key moves faster than a detail can be laid out; the detail follows when the selection rests.
+_REST = 0.03
+_MOST_COPIED = 1000
+
+
+class ChainScreen(View):
+    """All entries of the history."""
+
+    MODE = "chain"
+    BINDINGS = bindings("chain")
+    CSS_PATH = "chain.tcss"
+
+    entries = getters.query_one("#entries", EntryList)
+    heading = getters.query_one("#entry-heading", EntryHeading)
+    minimap = getters.query_one("#minimap", Minimap)
+    detail = getters.query_one("#detail", EntryDetail)
+    filter_bar = getters.query_one("#filter-bar", FilterBar)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model: ChainModel | None = None
+        self.reading: Reading | None = None
+        self.filtering = Filtering(self)
+        self.bookmarking = Bookmarking(self.app.folders.data, self._problem)
+        self._wanted: int | None = None
+        self._touched = False
+        self._resting: Timer | None = None
+
+    def compose_body(self) -> ComposeResult:
+        yield Static("Chain  reading", id="chain-title", markup=False)
+        yield Static(id="chain-fault", classes="line", markup=False)
+        yield Static(id="chain-notice", classes="line", markup=False)
+        yield Static(id="chain-filter", classes="line", markup=False)
+        yield FilterBar(id="filter-bar")
+        yield Static(id="chain-trouble", markup=False)
+        with Horizontal(id="chain-body"):
+            with Vertical(id="chain-list"):
+                yield EntryHeading(id="entry-heading")
+                with Horizontal():
+                    yield EntryList(id="entries")
+                    yield Minimap(id="minimap")
+            yield EntryDetail(id="detail")
+
+    # -- readings ----------------------------------------------------------------------------------
+
+    def show(self, reading: Reading) -> None:
+        """Show a reading; the selection stays, or follows the end where it stood there."""
+        self.reading = reading
+        self.bookmarking.load(reading.root)
+        history = reading.history
+        if history is None or not len(history):
+            self._show_trouble(reading)
+            return
+        before = self.model
+        model = ChainModel.of_reading(history)
+        first_time = before is None or not before.complete
+        follow = not first_time and self.entries.at_end
+        change = None if first_time or before is None else change_between(before, model)
+        self._use(model)
+        self._line("#chain-fault", file_faults(history.report.findings))
+        self.query_one("#chain-title", Static).update(headline(model))
+        if change is not None:
+            hint = f"  (] goes to {change.entry})" if change.worse and change.entry is not None else ""
+            style = "bold $text-error" if change.worse else "bold $text-accent"
+            when = reading.taken_at[11:19]
+            self._line("#chain-notice", Content.styled(f"{when}  {change.sentence}{hint}", style))
+        if first_time:
+            self._begin(model)
+        elif follow:
+            self.entries.action_last()
+        self.filtering.again(changed=first_time or change is not None)
+        self._show_detail()
+
+    def _begin(self, model: ChainModel) -> None:
+        """Where to look first: what was asked for, else the first break, else the newest entry."""
+        if self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            self.entries.select(wanted, centre=True)
+        elif not self._touched:
+            first = model.first_break
+            self.entries.select(model.count - 1 if first is None else first, centre=True)
+
+    def show_progress(self, progress: Progress) -> None:
+        """Show what a first scan has indexed; while there is a reading, only say that a new one comes."""
+        first = self.model is None or not self.model.complete
+        self.query_one("#chain-title", Static).update(progress_line(progress, again=not first))
+        if first and progress.entries:
+            self._use(ChainModel.of_progress(progress))
+
+    def show_error(self, error: DevStateError) -> None:
+        self._line(
+            "#chain-notice",
+            Content.assemble((f"✘ {error.code}  ", "bold $text-error"), f"{error.message}. {error.remedy}"),
+        )
+
+    def _use(self, model: ChainModel) -> None:
+        self.model = model
+        self.set_class(False, "-trouble")
+        self.entries.set_model(model)
+        self.heading.set_total(model.total)
+        self.minimap.set_letters(model.letters, model.total)
+        self._show_marks()
+
+    def _show_trouble(self, reading: Reading) -> None:
+        self.model = None
+        self.filtering.stop()
+        self.entries.set_model(None)
+        self.set_class(True, "-trouble")
+        concerned = [f for f in reading.findings if f.where.file is None or "history" in f.where.file]
+        self.query_one("#chain-trouble", Static).update(trouble(concerned))
+        self.query_one("#chain-title", Static).update(
+            Content.assemble(("Chain", "bold"), "  ", ("✘ no entries", "bold $text-error"))
+        )
+        for line in ("#chain-fault", "#chain-notice"):
+            self._line(line, None)
+
+    def _line(self, selector: str, content: Content | None) -> None:
+        line = self.query_one(selector, Static)
+        line.set_class(content is not None, "-shown")
+        line.update(content or "")
+
+    def _problem(self, sentence: str, remedy: str) -> None:
+        self.notify(f"{sentence}\n{remedy}", severity="warning", markup=False)
+
+    # -- the selection -----------------------------------------------------------------------------
+
+    def select_entry(self, index: int) -> None:
+        """Select an entry from outside of this screen, now or as soon as there are entries."""
+        if self.model is None or not self.model.complete or index >= self.model.count:
+            self._wanted = index
+        else:
+            self.go_to(index)
+
+    def go_to(self, index: int) -> None:
+        """Select an entry, in all entries where the filter hides it."""
+        self._touched = True
+        matches = self.entries.matches
+        if matches is not None and self.entries.matches_only and index not in matches:
+            self.filtering.set_only(False)
+        self.entries.select(index, centre=True)
+        self.entries.focus()
+
+    @on(EntryList.Selected)
+    def _selected(self) -> None:
+        if self._resting is not None:
+            self._resting.stop()
+        self._resting = self.set_timer(_REST, self._show_detail)
+        self._view_changed()
+
+    @on(EntryList.Scrolled)
+    def _view_changed(self) -> None:
+        if self.model is not None and self.model.count:
+            self.minimap.set_view(*self.entries.in_view, self.entries.cursor)
+
+    @on(EntryList.Opened)
+    def _opened(self) -> None:
+        self._show_detail()
+        if not self.detail.display or self.has_class("-narrow") or self.has_class("-short"):
+            self.add_class("-page")
+        self.detail.focus()
+
+    @on(Minimap.Jumped)
+    def _jumped(self, message: Minimap.Jumped) -> None:
+        if self.model is not None and self.model.count:
+            self._touched = True
+            self.entries.select(min(message.entry, self.model.count - 1), centre=True)
+
+    def on_key(self) -> None:
+        self._touched = True
+
+    def _show_detail(self) -> None:
+        model, index = self.model, self.entries.cursor
+        if model is None or not self.entries.row_count:
+            self.detail.show(None)
+            return
+        self.detail.show(self._detail_of(model, index))
+
+    def _detail_of(self, model: ChainModel, index: int) -> Detail:
+        try:
+            entry, explanation = self._explained(model, index)
+        except DevStateError as error:
+            return fault_detail(index, model.letter(index), error.message, model.findings(index))
+        return detail_of(
+            entry,
+            explanation,
+            letter=model.letter(index),
+            findings=model.findings(index),
+            note=self.bookmarking.note_of(index),
+        )
+
+    def _explained(self, model: ChainModel, index: int) -> tuple[Entry, Explanation]:
+        entry = model.entry(index)
+        previous = model.entry(index - 1) if index else None
+        workspace = self.app.workspace
+        return entry, explain_entry(entry, previous, None if workspace is None else workspace.keyring)
+
+    # -- moving ------------------------------------------------------------------------------------
+
+    def action_back(self) -> None:
+        """One step back: from the detail to the list, from a filter to all entries."""
+        if self.has_class("-page") or self.detail.has_focus_within:
+            self.remove_class("-page")
+            self.entries.focus()
+        elif self.filtering.active:
+            self.filtering.clear()
+
+    def action_next_break(self) -> None:
+        self._to_break(forward=True)
+
+    def action_previous_break(self) -> None:
+        self._to_break(forward=False)
+
+    def _to_break(self, *, forward: bool) -> None:
+        if self.model is None:
+            return
+        here = self.entries.cursor
+        found = self.model.next_break(here) if forward else self.model.previous_break(here)
+        if found is not None:
+            self.go_to(found)
+        elif self.model.first_break is None:
+            self.notify("No entry is broken.")
+        else:
+            self.notify(f"No broken entry {'after' if forward else 'before'} entry {here}.")
+
+    @work
+    async def action_goto(self) -> None:
+        from devstate_tui.screens.dialogs.goto import GotoDialog
+
+        if self.model is None:
+            return
+        choice = await self.app.push_screen_wait(GotoDialog(self.model))
+        if choice.entry is not None:
+            self.go_to(choice.entry)
+            if choice.sentence:
+                self.notify(choice.sentence, markup=False)
+
+    @work
+    async def action_explain(self) -> None:
+        from devstate_tui.screens.dialogs.explain import ExplainDialog
+
+        if self.model is None or not self.entries.row_count:
+            return
+        try:
+            entry, explanation = self._explained(self.model, self.entries.cursor)
+        except DevStateError as error:
+            self._problem(error.message, error.remedy)
+            return
+        await self.app.push_screen_wait(ExplainDialog(entry, explanation))
+
+    # -- filter ------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        self.filter_bar.open(self.filtering.text)
+
+    def action_next_match(self) -> None:
+        self.filtering.step(forward=True)
+
+    def action_previous_match(self) -> None:
+        self.filtering.step(forward=False)
+
+    def action_matches_only(self) -> None:
+        if self.filtering.active:
+            self.filtering.set_only(not self.entries.matches_only)
+        else:
+            self.notify("There is no filter; / sets one.")
+
+    @on(FilterBar.Applied)
+    def _filter_applied(self, message: FilterBar.Applied) -> None:
+        self.entries.focus()
+        self.filtering.apply(message.text)
+
+    @on(FilterBar.Closed)
+    def _filter_closed(self) -> None:
+        self.entries.focus()
+
+    def show_filter(self, content: Content | None) -> None:
+        """Say under the title which filter holds and what it has found."""
+        self._line("#chain-filter", content)
+
+    # -- bookmarks ---------------------------------------------------------------------------------
+
+    def _show_marks(self) -> None:
+        marked = self.bookmarking.bookmarks
+        self.entries.set_bookmarked(frozenset(marked.entries))
+        self.minimap.set_marks(marked.entries, self.entries.matches)
+
+    @work
+    async def action_bookmark(self) -> None:
+        from devstate_tui.screens.dialogs.note import NoteDialog
+
+        model, index = self.model, self.entries.cursor
+        if model is None or not self.entries.row_count:
+            return
+        choice = await self.app.push_screen_wait(NoteDialog(index, self.bookmarking.note_of(index)))
+        if choice.kind == "cancel":
+            return
+        marks = self.bookmarking.bookmarks
+        if choice.kind == "remove":
+            self.bookmarking.change(marks.without(index))
+        else:
+            try:
+                hmac = model.entry(index).hmac
+            except DevStateError:
+                hmac = ""
+            self.bookmarking.change(marks.with_note(index, hmac, choice.text))
+        self._show_marks()
+        self._show_detail()
+
+    @work
+    async def action_bookmarks(self) -> None:
+        from devstate_tui.screens.dialogs.bookmarks import BookmarksDialog
+
+        if self.model is None:
+            return
+        marks = self.bookmarking.bookmarks
+        choice = await self.app.push_screen_wait(BookmarksDialog(marks, self.bookmarking.moved(self.model)))
+        if choice.entry is not None and self.model is not None:
+            if choice.entry < self.model.count:
+                self.go_to(choice.entry)
+            else:
+                self.notify(f"The history has no entry {choice.entry} any more.")
+
+    def action_next_bookmark(self) -> None:
+        found = self.bookmarking.bookmarks.next(self.entries.cursor)
+        if found is None:
+            self.notify("There is no bookmark; b makes one.")
+        elif self.model is not None and found < self.model.count:
+            self.go_to(found)
+
+    # -- copying -----------------------------------------------------------------------------------
+
+    @work
+    async def action_copy(self) -> None:
+        from devstate_tui.screens.dialogs.copy import CopyDialog
+
+        if self.model is None or not self.entries.row_count:
+            return
+        matches = self.entries.matches
+        count = 0 if matches is None else len(matches)
+        choice = await self.app.push_screen_wait(CopyDialog(self.entries.cursor, count, _MOST_COPIED))
+        if choice.form:
+            self.copy_as(choice.form)
+
+    def copy_as(self, form: str) -> None:
+        """Copy the selected entry or the matches in one of the forms of `CopyChoice`."""
+        from devstate_tui.services.clipboard import copy_text
+
+        from .copying import copied_text
+
+        if self.model is None or self.reading is None:
+            return
+        try:
+            name, text = copied_text(
+                form,
+                self.model,
+                self.entries.cursor,
+                root=self.reading.root,
+                matches=self.entries.matches,
+                chosen=self.filtering.chosen,
+                most=_MOST_COPIED,
+            )
+        except DevStateError as error:
+            self._problem(error.message, error.remedy)
+            return
+        self.notify(f"{name}: {copy_text(text, self.app.copy_to_clipboard)}", markup=False)
