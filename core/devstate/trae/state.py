@@ -81,7 +81,7 @@ def parse_state(
         message = f"the file has {len(data)} bytes, more than {limits.file_bytes} (limits.file_bytes)"
         return None, (_finding("LIMIT_EXCEEDED", message, Where(file)),)
     parsed = parse_strict(data, depth=limits.depth)
-    findings = _from_faults(data, parsed.faults, file, limits.findings_per_code)
+    findings = fault_findings(data, parsed.faults, file, limits.findings_per_code)
     if not parsed.usable:
         return None, findings
     value: Any = parsed.value
@@ -158,7 +158,8 @@ def _prefixes(pointer: str) -> list[str]:
     return prefixes
 
 
-def _from_faults(data: bytes, faults: tuple[Fault, ...], file: str, most: int) -> tuple[Finding, ...]:
+def fault_findings(data: bytes, faults: tuple[Fault, ...], file: str, most: int) -> tuple[Finding, ...]:
+    """The faults of a parse as findings with lines, at most `most` of each code."""
     lines = lines_of(data, (fault.offset for fault in faults))
     counts: dict[str, int] = {}
     findings: list[Finding] = []
