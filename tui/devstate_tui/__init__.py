@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from devstate.settings import Settings
+
 __all__ = ["run"]
 
 
-def run(root: str | None = None) -> int:
-    """Start the inspector on the workspace at or above `root`; returns the exit status."""
+def run(
+    root: str | None = None, *, settings: Settings | None = None, db: str | None = None, demo: bool = False
+) -> int:
+    """Start the inspector on the workspace at or above `root` (None = the current folder).
+
+    `settings` are those of the command line, None = read from the workspace. `db` is a database folder to
+    watch as well; `demo` marks a workspace that is only an example. Returns the exit status: 0, or 1 after a
+    failure of the inspector itself, which was told on stderr.
+    """
     from .app import DevStateApp
 
-    return DevStateApp(root).run() or 0
+    app = DevStateApp(root, settings=settings, db=db, demo=demo)
+    app.run(mouse=settings.tui.mouse if settings is not None else True)
+    return app.return_code or 0

@@ -2,7 +2,7 @@
 
 The footer, the help, the command palette and the keymap file are all derived from `ACTIONS`. A scope is where
 an action can be used: `app` everywhere, `overview` or `chain` on that screen, `chain.list` in that screen's
-widget `list`, `dialog` in every dialog. A widget or screen binds its part with `BINDINGS = bindings("chain")`.
+widget `list`, `dialog` in every dialog. A widget or screen binds its part: `BINDINGS = bindings("chain")`.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Action:
     """One thing that a user can do.
 
     `id` is what a keymap file names; it begins with its scope. `call` is the textual action that the owner
-    of the scope implements (`action_<call>`). `label` is for the footer, `description` a sentence for help and
-    palette, `command` the command line that does the same. `shown` puts it in the footer.
+    of the scope implements (`action_<call>`). `label` is for the line of keys, `description` a sentence for
+    help and palette, `command` the command line that does the same. `shown` puts it in the line of keys.
     """
 
     id: str
@@ -43,9 +43,17 @@ SCREENS: tuple[tuple[str, str], ...] = (("overview", "Overview"), ("chain", "Cha
 
 ACTIONS: tuple[Action, ...] = (
     # -- everywhere --------------------------------------------------------------------------------
-    Action("app.help", ("?", "f1"), "help", "help", "What the keys do on this screen", shown=True),
     Action(
-        "app.palette", (":", "ctrl+p"), "command_palette", "palette", "Find and run any action", shown=True
+        "app.overview", ("1",), "show('overview')", "overview", "Show the Overview", command="devstate status"
+    ),
+    Action(
+        "app.chain",
+        ("2",),
+        "show('chain')",
+        "chain",
+        "Show the Chain",
+        shown=True,
+        command="devstate history list",
     ),
     Action(
         "app.verify",
@@ -66,19 +74,12 @@ ACTIONS: tuple[Action, ...] = (
         command="devstate verify",
     ),
     Action(
-        "app.overview", ("1",), "show('overview')", "overview", "Show the Overview", command="devstate status"
+        "app.palette", (":", "ctrl+p"), "command_palette", "palette", "Find and run any action", shown=True
     ),
-    Action(
-        "app.chain",
-        ("2",),
-        "show('chain')",
-        "chain",
-        "Show the Chain",
-        shown=True,
-        command="devstate history list",
-    ),
+    Action("app.help", ("?", "f1"), "help", "help", "What the keys do on this screen", shown=True),
     Action("app.read_again", ("R", "f5"), "read_again", "read again", "Read all files again now"),
     Action("app.theme", ("T",), "change_theme", "theme", "Choose a theme"),
+    Action("app.screenshot", ("S",), "screenshot", "screenshot", "Save a picture of the screen (SVG)"),
     Action("app.quit", ("q", "ctrl+q"), "quit", "quit", "Leave the inspector", shown=True),
     # -- dialogs -----------------------------------------------------------------------------------
     Action("dialog.close", ("escape",), "cancel", "cancel", "Close without doing anything", shown=True),
@@ -88,20 +89,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("overview.latest", ("l",), "focus_latest", "latest", "Go to the latest entries"),
     Action(
-        "overview.next", ("J", "ctrl+down"), "next_part", "next part", "Go to the next part of the screen"
-    ),
-    Action(
-        "overview.previous",
-        ("K", "ctrl+up"),
-        "previous_part",
-        "part before",
-        "Go to the part of the screen before",
-    ),
-    Action(
         "overview.tile.open", ("enter", "space"), "open", "open", "Open what this line speaks of", shown=True
     ),
     # -- lists of the Overview and of dialogs ------------------------------------------------------
     Action("overview.list.open", ("enter", "space"), "open", "open", "Open the selected line", shown=True),
+    Action("overview.tile.down", ("j", "down"), "down", "down", "To the line below"),
+    Action("overview.tile.up", ("k", "up"), "up", "up", "To the line above"),
     Action("overview.list.down", ("j", "down"), "down", "down", "One line down"),
     Action("overview.list.up", ("k", "up"), "up", "up", "One line up"),
     Action("overview.list.page_down", ("pagedown", "ctrl+d"), "page_down", "page down", "One page down"),
@@ -109,6 +102,52 @@ ACTIONS: tuple[Action, ...] = (
     Action("overview.list.first", ("g", "home"), "first", "first", "To the first line"),
     Action("overview.list.last", ("G", "end"), "last", "last", "To the last line"),
     # -- Chain -------------------------------------------------------------------------------------
+    Action("chain.filter", ("/",), "filter", "filter", "Show the entries that match", shown=True),
+    Action("chain.next_match", ("n",), "next_match", "next match", "Go to the next match of the filter"),
+    Action("chain.previous_match", ("N",), "previous_match", "match before", "Go to the match before"),
+    Action(
+        "chain.matches_only",
+        ("m",),
+        "matches_only",
+        "all or matches",
+        "Show only the matches, or mark them among all",
+    ),
+    Action("chain.next_break", ("]",), "next_break", "next broken", "Go to the next broken entry"),
+    Action(
+        "chain.previous_break", ("[",), "previous_break", "broken before", "Go to the broken entry before"
+    ),
+    Action("chain.goto", ("#", "ctrl+g"), "goto", "go to", "Go to an entry by number or by time", shown=True),
+    Action(
+        "chain.explain", ("e",), "explain", "explain", "Show the very bytes that the HMAC covers", shown=True
+    ),
+    Action("chain.bookmark", ("b",), "bookmark", "bookmark", "Bookmark this entry, with a note", shown=True),
+    Action("chain.bookmarks", ("B",), "bookmarks", "bookmarks", "List the bookmarks and go to one"),
+    Action("chain.next_bookmark", ("'",), "next_bookmark", "next bookmark", "Go to the next bookmark"),
+    Action("chain.copy", ("c",), "copy", "copy", "Copy as JSON, CSV or command line", shown=True),
+    Action("chain.back", ("escape",), "back", "back", "Back to the list, or take the filter away"),
+    # -- the list of entries -----------------------------------------------------------------------
+    Action("chain.list.open", ("enter",), "open", "detail", "Go to the detail of the entry", shown=True),
+    Action("chain.list.down", ("j", "down"), "down", "down", "One entry down"),
+    Action("chain.list.up", ("k", "up"), "up", "up", "One entry up"),
+    Action(
+        "chain.list.page_down", ("pagedown", "space", "ctrl+d"), "page_down", "page down", "One page down"
+    ),
+    Action("chain.list.page_up", ("pageup", "ctrl+u"), "page_up", "page up", "One page up"),
+    Action("chain.list.first", ("g", "home"), "first", "first", "To the first entry"),
+    Action("chain.list.last", ("G", "end"), "last", "last", "To the last entry, and follow new ones"),
+    # -- the detail of an entry --------------------------------------------------------------------
+    Action("chain.detail.down", ("j", "down"), "down", "down", "One line down"),
+    Action("chain.detail.up", ("k", "up"), "up", "up", "One line up"),
+    Action(
+        "chain.detail.page_down", ("pagedown", "space", "ctrl+d"), "page_down", "page down", "One page down"
+    ),
+    Action("chain.detail.page_up", ("pageup", "ctrl+u"), "page_up", "page up", "One page up"),
+    Action("chain.detail.first", ("g", "home"), "first", "first", "To the beginning"),
+    Action("chain.detail.last", ("G", "end"), "last", "last", "To the end"),
+    # -- the line of the filter --------------------------------------------------------------------
+    Action(
+        "chain.filter_bar.leave", ("escape",), "leave", "cancel", "Leave the filter as it was", shown=True
+    ),
 )
 
 

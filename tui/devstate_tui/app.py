@@ -1,21 +1,38 @@
-"""The app: which screen is shown, what they show, and what happens when something goes wrong."""
+"""The app: which screen is shown, what the screens show, and what happens when something goes wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
+from rich.text import Text
+from textual import work
+from textual.app import App, SystemCommand
+from textual.command import Provider
+from textual.content import Content
 from textual.reactive import var
 from textual.screen import Screen
 
 from . import messages
-from .actions import bindings
+from .actions import ACTIONS, Action, bindings
+from .config import Problem, UserFolders, user_folders
+from .keymap import Keymap, load_keymap
+from .layout import Layout, load_layout, save_layout
+from .themes import BUILT_IN, DARK, load_themes
 
 if TYPE_CHECKING:
     from devstate.chain import Progress
     from devstate.errors import DevStateError
+    from devstate.settings import Settings
     from devstate.workspace import Reading, Workspace
+
+    from .services.feed import Feed
+
+__all__ = ["DevStateApp"]
+
+_KNOWN = {action.id: action for action in ACTIONS}
 
 
 def _overview() -> Screen[Any]:
@@ -30,39 +47,143 @@ def _chain() -> Screen[Any]:
     return ChainScreen()
 
 
+def _action_commands() -> type[Provider]:
+    from .commands import ActionCommands
+
+    return ActionCommands
+
+
+def _finding_commands() -> type[Provider]:
+    from .commands import FindingCommands
+
+    return FindingCommands
+
+
 class DevStateApp(App[int]):
     """The inspector of one workspace.
 
-    `reading`, `progress` and `fault` are what the screens watch: the last reading, how far a scan has come, and
-    why nothing can be read. `workspace` is None until the feed has opened it.
+    `reading`, `progress` and `fault` are what the screens watch: the last reading, how far a scan has come,
+    and why nothing can be read. `workspace` is None until the feed has opened it. `folders` are the user's
+    own; `layout_kept` is what is remembered between starts (`remember_size` changes it).
     """
 
     TITLE = "DevState"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"overview": _overview, "chain": _chain}
     DEFAULT_MODE = "overview"
     BINDINGS = bindings("app")
-    ENABLE_COMMAND_PALETTE = True
+    CSS = """
+    CommandPalette SearchIcon { display: none; }
+    """
+    COMMANDS = {_action_commands, _finding_commands}
 
     reading: var[Reading | None] = var(None, always_update=True)
     progress: var[Progress | None] = var(None, always_update=True)
     fault: var[DevStateError | None] = var(None, always_update=True)
 
-    def __init__(self, root: str | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        root: str | None = None,
+        *,
+        settings: Settings | None = None,
+        db: str | None = None,
+        demo: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = os.environ if environ is None else environ
+        # Under NO_COLOR the terminal's own colours are kept, instead of a picture in shades of grey.
+        super().__init__(ansi_color=True if environ.get("NO_COLOR") else None)
         self.root = root
+        self.demo = demo
         self.workspace: Workspace | None = None
+        self.folders: UserFolders = user_folders(environ)
+        self._settings = settings
+        self._db = db
+        self._feed: Feed | None = None
+        self._problems: list[Problem] = []
+        self.keymap: Keymap = self._load_keymap()
+        self.layout_kept: Layout = self._load_layout()
+
+    # -- beginning and end -------------------------------------------------------------------------
+
+    def _load_keymap(self) -> Keymap:
+        chosen = self._settings.tui.keymap if self._settings is not None else None
+        keymap = load_keymap(
+            chosen or os.path.join(self.folders.config, "keymap.toml"), required=bool(chosen)
+        )
+        self._problems.extend(keymap.problems)
+        return keymap
+
+    def _load_layout(self) -> Layout:
+        layout, problems = load_layout(self.folders.data)
+        self._layout_on_disk = layout
+        themes, faults = load_themes(self.folders.config)
+        self._problems.extend((*problems, *faults))
+        for theme in (*BUILT_IN, *themes):
+            self.register_theme(theme)
+        chosen = self._settings.tui.theme if self._settings is not None else None
+        wanted = chosen or layout.theme or DARK
+        if wanted not in self.available_themes:
+            where = "devstate.toml" if chosen else "layout.json"
+            self._problems.append(Problem(where, f'there is no theme "{wanted}"'))
+            wanted = DARK
+        self.theme = wanted
+        return layout
+
+    def on_mount(self) -> None:
+        self.set_keymap(self.keymap.as_textual())
+        if self.layout_kept.mode in self.MODES and self.layout_kept.mode != self.DEFAULT_MODE:
+            self.call_later(self.action_show, self.layout_kept.mode)
+        self.call_after_refresh(self._start_feed)
+
+    def _start_feed(self) -> None:
+        """Begin to read; only now, so that the first picture never waits for a file."""
+        from .services.feed import Feed
+
+        self._feed = Feed(self.root, settings=self._settings, db=self._db, post=self.post_message)
+        self.run_worker(self._feed.run, thread=True, group="feed", exclusive=True)
+        for problem in self._problems:
+            self.notify(
+                str(problem), title="Your configuration", severity="warning", timeout=15, markup=False
+            )
+
+    def on_unmount(self) -> None:
+        if self._feed is not None:
+            self._feed.stop()
+        if self.reading is not None:
+            self.reading.close()
+        self._keep_layout()
+
+    def _keep_layout(self) -> None:
+        from devstate.errors import DevStateError
+
+        layout = replace(self.layout_kept, mode=self.current_mode, theme=self.theme)
+        if layout == self._layout_on_disk:
+            return
+        try:
+            save_layout(self.folders.data, layout)
+        except DevStateError:
+            return  # a home that cannot be written to costs the layout, nothing else
+
+    def remember_size(self, panel: str, size: int) -> None:
+        """Keep the size of a panel, in cells, for the next start."""
+        self.layout_kept = replace(self.layout_kept, sizes={**self.layout_kept.sizes, panel: size})
 
     # -- what the feed tells -----------------------------------------------------------------------
+
+    def on_reading_started(self, message: messages.ReadingStarted) -> None:
+        self.workspace = message.workspace
 
     def on_reading_arrived(self, message: messages.ReadingArrived) -> None:
         self.fault = None
         self.progress = None
         self.reading = message.reading
+        self.refresh_bindings()
 
     def on_index_grew(self, message: messages.IndexGrew) -> None:
         self.progress = message.progress
 
     def on_watch_failed(self, message: messages.WatchFailed) -> None:
+        self.progress = None
         self.fault = message.error
 
     # -- what screens and widgets ask for ----------------------------------------------------------
@@ -71,11 +192,121 @@ class DevStateApp(App[int]):
         await self.action_show(message.mode)
 
     async def on_open_entry(self, message: messages.OpenEntry) -> None:
-        """Show the Chain with this entry selected: `ChainScreen.select_entry(index)`."""
+        await self.open_entry(message.index)
+
+    async def on_open_finding(self, message: messages.OpenFinding) -> None:
+        from .screens.dialogs.detail import finding_dialog
+
+        self._show_detail(finding_dialog(message.finding))
+
+    async def open_entry(self, index: int) -> None:
+        """Show the Chain with this entry selected."""
+        from .screens.chain import ChainScreen
+
         await self.action_show("chain")
-        select = getattr(self.screen, "select_entry", None)
-        if select is not None:
-            select(message.index)
+        if isinstance(self.screen, ChainScreen):
+            self.screen.select_entry(index)
+
+    def show_text(self, title: str, text: str) -> None:
+        """Show an explanation in a dialog."""
+        from .screens.dialogs.detail import DetailDialog
+
+        self._show_detail(DetailDialog(title, Content(text)))
+
+    def show_artifacts(self) -> None:
+        """Show the listed artifacts in a dialog."""
+        from .screens.dialogs.artifacts import ArtifactsDialog
+
+        if self.reading is not None:
+            self.push_screen(ArtifactsDialog(self.reading.artifacts))
+
+    @work
+    async def _show_detail(self, dialog: Any) -> None:
+        outcome = await self.push_screen_wait(dialog)
+        if outcome.entry is not None:
+            await self.open_entry(outcome.entry)
+
+    # -- actions -----------------------------------------------------------------------------------
+
+    def reason_against(self, action_id: str) -> str | None:
+        """Why an action of the registry cannot be done now, None where it can."""
+        chain = self.reading.chain if self.reading is not None else None
+        if action_id == "app.verify" and self.workspace is None:
+            return "no workspace is open yet"
+        if action_id == "app.first_break":
+            if chain is None:
+                return "no history could be read"
+            if chain.first_bad is None:
+                return "every entry verifies, there is no break"
+        if _KNOWN[action_id].mutating:
+            return "the inspector is read-only"
+        return None
+
+    async def run_registered(self, action_id: str) -> None:
+        """Run an action of the registry by its id, where it belongs: the app, or the screen that is shown."""
+        action = _KNOWN[action_id]
+        owner = self._owner_of(action)
+        if owner is not None:
+            await self.run_action(action.call, owner)
+
+    def _owner_of(self, action: Action) -> Any:
+        if action.scope == "app":
+            return self
+        if "." not in action.scope:
+            return self.screen
+        return self.screen.focused
+
+    def _refused(self, action_id: str) -> bool:
+        reason = self.reason_against(action_id)
+        if reason is not None:
+            self.notify(reason[0].upper() + reason[1:] + ".", title=_KNOWN[action_id].label.capitalize())
+        return reason is not None
 
     async def action_show(self, mode: str) -> None:
         await self.switch_mode(mode)
+
+    async def action_first_break(self) -> None:
+        if self._refused("app.first_break") or self.reading is None or self.reading.chain is None:
+            return
+        await self.open_entry(self.reading.chain.first_bad or 0)
+
+    @work
+    async def action_verify(self) -> None:
+        from .screens.dialogs.verify import VerifyDialog
+
+        if self._refused("app.verify") or self.workspace is None:
+            return
+        outcome = await self.push_screen_wait(VerifyDialog(self.workspace))
+        if outcome.entry is not None:
+            await self.open_entry(outcome.entry)
+
+    def action_help(self) -> None:
+        from .screens.dialogs.help import HelpDialog
+
+        self.push_screen(HelpDialog(self.current_mode))
+
+    @work(thread=True, group="read-again", exclusive=True)
+    def action_read_again(self) -> None:
+        if self.workspace is not None:
+            self.post_message(messages.ReadingArrived(self.workspace.read()))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """None: the palette is made of the registry."""
+        return ()
+
+    # -- failing -----------------------------------------------------------------------------------
+
+    def _fatal_error(self) -> None:
+        """Textual would print a traceback with every local variable."""
+        from .crash import crash_message
+
+        error = self._exception
+        self._exit_renderables.append(Text(crash_message(error or RuntimeError())))
+        self._close_messages_no_wait()
+
+    def _handle_exception(self, error: Exception) -> None:
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._fatal_error()

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from devstate.chain import Progress
     from devstate.errors import DevStateError
     from devstate.findings import Finding
-    from devstate.workspace import Reading
+    from devstate.workspace import Reading, Workspace
+
+    from .services.finder import Search
 
 __all__ = [
     "IndexGrew",
@@ -24,15 +26,16 @@ __all__ = [
     "OpenScreen",
     "ReadingArrived",
     "ReadingStarted",
+    "SearchGrew",
     "WatchFailed",
 ]
 
 
 @dataclass
 class ReadingStarted(Message):
-    """The files are being read; `root` is the workspace that was found."""
+    """The workspace was found, and its files are being read."""
 
-    root: str
+    workspace: Workspace
 
 
 @dataclass
@@ -53,6 +56,16 @@ class IndexGrew(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, IndexGrew)
+
+
+@dataclass
+class SearchGrew(Message):
+    """A search has looked at more entries; what it has found is in the search itself."""
+
+    search: Search
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, SearchGrew)
 
 
 @dataclass

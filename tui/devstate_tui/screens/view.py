@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING
 from textual import getters
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.widgets import Footer
 
-from ..widgets.status_bar import StatusBar
+from devstate_tui.widgets.key_bar import KeyBar
+from devstate_tui.widgets.status_bar import StatusBar
 
 if TYPE_CHECKING:
-    from textual.widget import Widget
-
     from devstate.chain import Progress
     from devstate.errors import DevStateError
     from devstate.workspace import Reading
+    from devstate_tui.app import DevStateApp
 
-    from ..app import DevStateApp
+__all__ = ["View"]
 
 
 def _app_type() -> type[DevStateApp]:
-    from ..app import DevStateApp
+    from devstate_tui.app import DevStateApp
 
     return DevStateApp
 
@@ -30,8 +29,8 @@ def _app_type() -> type[DevStateApp]:
 class View(Screen[None]):
     """A screen that renders readings: the status bar on top, `compose_body` in the middle, the keys below.
 
-    `show`, `show_progress` and `show_error` are called on the screen's own thread: at once on mounting when there
-    is something to show, then for each change.
+    `show`, `show_progress` and `show_error` are called on mounting when there is something to show, and then
+    for each change.
     """
 
     MODE = ""
@@ -43,10 +42,10 @@ class View(Screen[None]):
     def compose(self) -> ComposeResult:
         yield StatusBar(self.MODE)
         yield from self.compose_body()
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
-        """The widgets between the status bar and the footer."""
+        """The widgets between the status bar and the line of keys."""
         raise NotImplementedError
 
     def on_mount(self) -> None:
@@ -74,9 +73,8 @@ class View(Screen[None]):
         """A first scan of a large history has come this far."""
 
     def show_error(self, error: DevStateError) -> None:
-        """Nothing can be read; say why."""
+        """Nothing can be read; say why. A later `show` means that it can be read again."""
 
-    def focus_part(self, widget: Widget) -> None:
-        """Give the focus to one part and bring it into view."""
-        widget.focus()
-        widget.scroll_visible(animate=False)
+    async def action_run(self, action_id: str) -> None:
+        """Run an action of the registry as its key would (for clicks on the line of keys)."""
+        await self.app.run_registered(action_id)

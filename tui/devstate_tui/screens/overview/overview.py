@@ -1,23 +1,232 @@
-"""The Overview screen."""
+"""The Overview: the verdict first, then the four answers, the facts they rest on, and what to look at."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from textual import getters, on
 from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
 from textual.widgets import Static
 
-from ..view import View
+from devstate.findings import Finding, shortened, visible
+from devstate_tui.actions import bindings
+from devstate_tui.messages import OpenEntry, OpenFinding, OpenScreen
+from devstate_tui.models.activity import Activity, activity, sparkline
+from devstate_tui.models.overview import Line, Overview, overview, severity_mark
+from devstate_tui.screens.view import View
+from devstate_tui.widgets.fitting import cell_len
+from devstate_tui.widgets.line_list import LineList, Row
+from devstate_tui.widgets.tile import Tile
 
 if TYPE_CHECKING:
-    from devstate.workspace import Reading
+    from devstate.chain import Entry, Progress
+    from devstate.errors import DevStateError
+    from devstate.workspace import HistoryReading, Reading
+
+__all__ = ["OverviewScreen"]
+
+LATEST = 50
+_WIDE = 110
+_ANSWERS = ("integrity", "authenticity", "completeness", "time")
+_FACTS = ("checkpoint", "artifacts", "state", "store", "activity")
+_WAITING = Line(
+    "headline", "", "·", "READING", "looking at .trae/state.json and .trae/history.json", "muted", "text"
+)
 
 
 class OverviewScreen(View):
+    """Every line opens what it speaks of; the lists below open a finding or an entry."""
+
     MODE = "overview"
+    CSS_PATH = "overview.tcss"
+    BINDINGS = bindings("overview")
+    AUTO_FOCUS = "#headline"
+
+    findings_list = getters.query_one("#findings", LineList)
+    latest_list = getters.query_one("#latest", LineList)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._model: Overview | None = None
+        self._activity = Activity((), 0)
 
     def compose_body(self) -> ComposeResult:
-        yield Static("reading")
+        yield Static(id="error")
+        with Vertical(id="parts"):
+            yield Tile("headline", "")
+            with Vertical(id="answers", classes="part"):
+                for name in _ANSWERS:
+                    yield Tile(name, name.capitalize())
+            with Vertical(id="facts", classes="part"):
+                for name in _FACTS:
+                    yield Tile(name, name.capitalize())
+            with Vertical(id="lists"):
+                with Vertical(classes="list"):
+                    yield Static("Findings", classes="title", id="findings-title")
+                    yield LineList(name="findings", empty="not known yet")
+                    yield Static(id="remedy")
+                with Vertical(classes="list", id="latest-part"):
+                    yield Static("Latest entries", classes="title", id="latest-title")
+                    yield LineList(name="latest", empty="not known yet")
+
+    def on_mount(self) -> None:
+        self._tile("headline").show(_WAITING)
+        super().on_mount()
+        self.watch(self.findings_list, "cursor", self._show_remedy)
+
+    # -- what is shown -----------------------------------------------------------------------------
 
     def show(self, reading: Reading) -> None:
-        self.query_one(Static)
+        self.remove_class("-failed")
+        model = self._model = overview(reading)
+        self._tile("headline").show(model.headline)
+        self._show_lines(model.answers)
+        self._show_lines(model.facts)
+        self._activity = activity(reading.history) if reading.history is not None else Activity((), 0)
+        self._show_activity()
+        self._show_findings(model)
+        self._show_latest(reading.history)
+
+    def show_progress(self, progress: Progress) -> None:
+        if self._model is not None:
+            return  # a later scan goes on behind the reading that is shown; the badge tells it
+        part = progress.bytes_done / max(1, progress.bytes_total)
+        bar = "█" * int(part * 20) + "░" * (20 - int(part * 20))
+        text = f"{bar} {part:4.0%}   {progress.entries:,} entries checked, {progress.bad:,} broken"
+        tone = "bad" if progress.bad else "plain"
+        self._tile("headline").show(Line("headline", "", "·", "READING", text, tone, "chain"))
+
+    def show_error(self, error: DevStateError) -> None:
+        self.add_class("-failed")
+        lines = [
+            Content.styled("✘ CANNOT READ", "bold $error"),
+            Content(""),
+            Content(visible(str(error))),
+        ]
+        if error.remedy:
+            lines += [Content(""), Content.assemble(("What to do: ", "bold"), visible(error.remedy))]
+        lines += [
+            Content(""),
+            Content.styled("This screen goes on by itself as soon as it can be read.", "$text-muted"),
+        ]
+        self.query_one("#error", Static).update(Content("\n").join(lines))
+
+    def on_resize(self) -> None:
+        self._show_activity()
+        if self._model is not None:
+            self._show_findings(self._model)
+
+    def _tile(self, name: str) -> Tile:
+        return self.query_one(f"#{name}", Tile)
+
+    def _show_lines(self, lines: tuple[Line, ...]) -> None:
+        width = max(cell_len(line.word) for line in lines)
+        for line in lines:
+            self._tile(line.id).show(line, width)
+
+    def _show_activity(self) -> None:
+        known = self._activity
+        if known.first is None or known.last is None:
+            self._tile("activity").show(
+                Line("activity", "Activity", "·", "", "no entries with a time", "muted", "chain")
+            )
+            return
+        first, last = (f"{moment:%Y-%m-%d}" for moment in (known.first, known.last))
+        width = max(8, min(40, self.size.width - 46))
+        text = f"{first}  {sparkline(known.counts(width))}  {last}"
+        self._tile("activity").show(Line("activity", "Activity", "·", "", text, "plain", "chain"))
+
+    def _show_findings(self, model: Overview) -> None:
+        self.query_one("#findings-title", Static).update(
+            Content.assemble(("Findings  ", "bold"), (model.findings_title, "$text-muted"))
+        )
+        self.findings_list.empty = "nothing to report"
+        # Where there is little room, the sentence says more than the code.
+        wide = self.size.width >= _WIDE
+        width = max((len(finding.code) for finding in model.findings), default=0) if wide else 0
+        self.findings_list.set_rows([_finding_row(finding, width) for finding in model.findings])
+        self._show_remedy(self.findings_list.cursor)
+
+    def _show_remedy(self, cursor: int) -> None:
+        findings = self._model.findings if self._model is not None else ()
+        if cursor >= len(findings):
+            self.query_one("#remedy", Static).update("")
+            return
+        finding = findings[cursor]
+        lines = [Content(visible(finding.message))]
+        if finding.remedy:
+            lines.append(Content.assemble(("What to do: ", "bold"), visible(finding.remedy)))
+        self.query_one("#remedy", Static).update(Content("\n").join(lines))
+
+    def _show_latest(self, history: HistoryReading | None) -> None:
+        total = len(history) if history is not None else 0
+        self.query_one("#latest-title", Static).update(
+            Content.assemble(("Latest entries  ", "bold"), (f"of {total:,}", "$text-muted"))
+        )
+        self.latest_list.empty = "no entries" if history is not None else "the history cannot be read"
+        entries = history.entries(max(0, total - LATEST), total) if history is not None else ()
+        digits = len(f"{max(0, total - 1):,}")
+        wide = self.size.width >= _WIDE
+        self.latest_list.set_rows([_entry_row(entry, digits, wide) for entry in reversed(entries)])
+
+    # -- what is opened ----------------------------------------------------------------------------
+
+    @on(Tile.Opened)
+    def _open_tile(self, message: Tile.Opened) -> None:
+        line = message.line
+        if line.opens == "entry" and line.entry is not None:
+            self.post_message(OpenEntry(line.entry))
+        elif line.opens == "chain":
+            self.post_message(OpenScreen("chain"))
+        elif line.opens == "findings":
+            self.action_focus_findings()
+        elif line.opens == "artifacts":
+            self.app.show_artifacts()
+        elif line.explanation:
+            self.app.show_text(line.label or line.word, line.explanation)
+
+    @on(LineList.Chosen, "#findings")
+    def _open_finding(self, message: LineList.Chosen) -> None:
+        if isinstance(message.value, Finding):
+            self.post_message(OpenFinding(message.value))
+
+    @on(LineList.Chosen, "#latest")
+    def _open_entry(self, message: LineList.Chosen) -> None:
+        if isinstance(message.value, int):
+            self.post_message(OpenEntry(message.value))
+
+    def action_focus_findings(self) -> None:
+        self.findings_list.focus()
+
+    def action_focus_latest(self) -> None:
+        self.latest_list.focus()
+
+
+def _finding_row(finding: Finding, width: int) -> Row:
+    glyph, tone = severity_mark(finding.severity)
+    where = finding.where
+    place = f"entry {where.entry:,}: " if where.entry is not None else ""
+    return Row(
+        (
+            (f"{glyph} ", tone),
+            (f"{finding.code.ljust(width)}  " if width else "", tone),
+            (place, "strong"),
+            (shortened(finding.message, 300), ""),
+        ),
+        finding,
+    )
+
+
+def _entry_row(entry: Entry, digits: int, wide: bool) -> Row:
+    when = f"{shortened(entry.ts[5:16].replace('T', ' '), 11):<11}  " if wide else ""
+    return Row(
+        (
+            (f"{entry.index:>{digits},}  ", "muted"),
+            (when, "muted"),
+            (f"{shortened(entry.actor, 14):<9}  ", ""),
+            (shortened(entry.action, 60), "strong"),
+        ),
+        entry.index,
+    )

@@ -1,0 +1,71 @@
+"""The listed artifacts, those that need a look first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.widget import Widget
+from textual.widgets import Static
+
+from devstate.findings import shortened, visible
+from devstate_tui.widgets.line_list import LineList, Row
+
+from .dialog import Dialog
+
+if TYPE_CHECKING:
+    from devstate.trae import ArtifactReading
+
+__all__ = ["ArtifactsDialog", "ArtifactsOutcome"]
+
+_MARKS = {
+    "refused": ("✘ refused", "bad"),
+    "mismatched": ("✘ changed", "bad"),
+    "missing": ("✘ missing", "bad"),
+    "matched": ("✔ match", "good"),
+}
+_ORDER = tuple(_MARKS)
+
+
+@dataclass(frozen=True)
+class ArtifactsOutcome:
+    """Nothing is chosen here."""
+
+
+class ArtifactsDialog(Dialog[ArtifactsOutcome]):
+    """One line an artifact; the selected one's checksums stand below."""
+
+    TALL = True
+    AUTO_FOCUS = "LineList"
+
+    def __init__(self, artifacts: Sequence[ArtifactReading]) -> None:
+        super().__init__(f"Artifacts listed in state.json: {len(artifacts):,}")
+        self._artifacts = sorted(
+            artifacts, key=lambda artifact: (_ORDER.index(artifact.status), artifact.path)
+        )
+
+    def compose_body(self) -> Iterable[Widget]:
+        yield LineList([_row(artifact) for artifact in self._artifacts], empty="no artifacts are listed")
+        yield Static(id="checksums", classes="body")
+
+    def on_mount(self) -> None:
+        self.watch(self.query_one(LineList), "cursor", self._selected)
+
+    def _selected(self, cursor: int) -> None:
+        if cursor >= len(self._artifacts):
+            return
+        artifact = self._artifacts[cursor]
+        actual = artifact.actual or (
+            "the file is not there" if artifact.status == "missing" else "not computed"
+        )
+        text = f"listed  {visible(artifact.listed)}\nnow     {visible(actual)}"
+        self.query_one("#checksums", Static).update(text, layout=True)
+
+    def outcome_of(self, button: str) -> ArtifactsOutcome:
+        return ArtifactsOutcome()
+
+
+def _row(artifact: ArtifactReading) -> Row:
+    mark, tone = _MARKS[artifact.status]
+    return Row(((mark.ljust(11), tone), (shortened(artifact.path, 300), "")), artifact.path)

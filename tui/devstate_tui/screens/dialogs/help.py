@@ -1,0 +1,108 @@
+"""Help: every key that works here, derived from the registry and the user's keymap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual import getters
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from devstate_tui.actions import ACTIONS, SCREENS, Action
+from devstate_tui.keymap import key_label
+
+from .dialog import Dialog
+
+if TYPE_CHECKING:
+    from devstate_tui.app import DevStateApp
+
+__all__ = ["HelpDialog", "HelpOutcome"]
+
+_WIDE = 110
+_INTRODUCTION = {
+    "overview": (
+        "The first line is the verdict. Below it four questions: was anything changed, who can have written"
+        " it, is it all there, and can the times be believed. Every line opens what it speaks of."
+    ),
+    "chain": (
+        "One line an entry. The letter says whether it verifies: G good, B broken, U good but under a public"
+        " or weak key, Y retired key, R compromised key, E cannot be checked. The strip at the right is the"
+        " whole chain."
+    ),
+}
+
+
+def _app_type() -> type[DevStateApp]:
+    from devstate_tui.app import DevStateApp
+
+    return DevStateApp
+
+
+@dataclass(frozen=True)
+class HelpOutcome:
+    """Nothing is chosen here."""
+
+
+class HelpDialog(Dialog[HelpOutcome]):
+    """The keys of the screen `mode`, then those that work everywhere."""
+
+    TALL = True
+    AUTO_FOCUS = "VerticalScroll"
+    app = getters.app(_app_type)
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(f"Keys of {dict(SCREENS).get(mode, mode)}")
+        self._mode = mode
+        self._ids = False
+
+    def compose_body(self) -> Iterable[Widget]:
+        self._ids = self.app.size.width >= _WIDE
+        lines = [Content(_INTRODUCTION.get(self._mode, "")), Content("")]
+        scopes = dict.fromkeys(action.scope for action in ACTIONS)
+        here = [scope for scope in scopes if scope == self._mode or scope.startswith(f"{self._mode}.")]
+        for scope in (*here, "app", "dialog"):
+            actions = [action for action in ACTIONS if action.scope == scope]
+            if actions:
+                lines += [
+                    Content.styled(_heading(scope), "bold $accent"),
+                    *map(self._line, actions),
+                    Content(""),
+                ]
+        by = "the ids at the right" if self._ids else "ids, which a wider terminal shows here"
+        where = f"Keys can be changed in {self.app.folders.config}/keymap.toml, by {by}."
+        lines.append(Content.styled(where, "$text-muted"))
+        scroll = VerticalScroll(Static(Content("\n").join(lines)), classes="scroll")
+        scroll.can_focus = True
+        yield scroll
+
+    def _line(self, action: Action) -> Content:
+        keys = ", ".join(key_label(key) for key in self.app.keymap.keys_of(action))
+        reason = self.app.reason_against(action.id)
+        line = Content.assemble(
+            (f"{keys:<16} ", "bold"),
+            (action.description, "$text-muted" if reason else ""),
+            (f"  [{action.id}]" if self._ids else "", "$text-muted"),
+        )
+        if action.command:
+            line += Content.assemble("\n" + " " * 17, (f"same as: {action.command}", "$text-muted"))
+        if reason:
+            line += Content.assemble("\n" + " " * 17, (f"not now: {reason}", "$warning"))
+        return line
+
+    def outcome_of(self, button: str) -> HelpOutcome:
+        return HelpOutcome()
+
+
+def _heading(scope: str) -> str:
+    if scope == "app":
+        return "Everywhere"
+    if scope == "dialog":
+        return "In dialogs"
+    screen, _, part = scope.partition(".")
+    name = dict(SCREENS).get(screen, screen)
+    parts = {"tile": "on the lines at the top", "list": "in a list"}
+    return f"{name}, {parts.get(part, part)}" if part else name

@@ -1,0 +1,86 @@
+"""One line of the Overview that can be opened: `label  glyph word  text`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from devstate_tui.actions import bindings
+from devstate_tui.models.overview import Line
+
+__all__ = ["Tile"]
+
+
+class Tile(Widget, can_focus=True):
+    """Shows a `Line`; Enter or a click posts `Opened`."""
+
+    ALLOW_SELECT = False
+    BINDINGS = bindings("overview.tile")
+    DEFAULT_CSS = """
+    Tile {
+        height: 1;
+        width: 1fr;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+        &:focus { background: $block-cursor-background; }
+        &:hover { background: $panel; pointer: pointer; }
+        &:focus:hover { background: $block-cursor-background; }
+    }
+    """
+
+    label_width = reactive(13)
+
+    @dataclass
+    class Opened(Message):
+        """This line was opened."""
+
+        tile: Tile
+        line: Line
+
+        @property
+        def control(self) -> Tile:
+            return self.tile
+
+    def __init__(self, name: str, label: str) -> None:
+        super().__init__(id=name)
+        self.line = Line(name, label, " ", "", "", "muted", "text")
+        self.word_width = 0
+
+    def show(self, line: Line, word_width: int = 0) -> None:
+        """Show this line; words are padded to `word_width`, so that texts stand below each other."""
+        if (line, word_width) != (self.line, self.word_width):
+            self.line, self.word_width = line, word_width
+            self.refresh(layout=True)
+
+    def render(self) -> Content:
+        line = self.line
+        mark = ("▌ ", "bold") if self.has_focus else ("  ", "")
+        label = line.label.ljust(self.label_width) if line.label else ""
+        tone = {"good": "$success", "bad": "$error", "look": "$warning", "muted": "$text-muted"}.get(
+            line.tone, ""
+        )
+        word = line.word.ljust(self.word_width)
+        return Content.assemble(
+            mark,
+            (label, "$text-muted"),
+            (f"{line.glyph} ", f"bold {tone}".strip()),
+            (word, f"bold {tone}".strip()),
+            ("  " if word.strip() else "", ""),
+            line.text,
+        )
+
+    def on_focus(self) -> None:
+        self.refresh()
+
+    def on_blur(self) -> None:
+        self.refresh()
+
+    def action_open(self) -> None:
+        self.post_message(self.Opened(self, self.line))
+
+    def on_click(self) -> None:
+        self.action_open()
