@@ -54,8 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str], call: Invocation, screen: Screen) -> tuple[int, Screen]:
     refuse_secrets(arguments)
     try:
+        # The outcome is printed inside the context: what it reads while it is printed is still open.
         with app.make_context("devstate", arguments, obj=call) as context:
             result = app.invoke(context)
+            if not isinstance(result, Outcome):  # a stream, or the inspector: it has written what there is
+                return (result if isinstance(result, int) else 0), screen
+            screen = Screen(colour=not call.no_color, unmasked=call.unmasked)
+            return print_outcome(result, screen, schema=call.schema, as_json=call.json), screen
     except click.exceptions.Exit as ended:
         return ended.exit_code, screen
     except click.exceptions.NoArgsIsHelpError as error:
@@ -69,10 +74,6 @@ def _run(arguments: list[str], call: Invocation, screen: Screen) -> tuple[int, S
         ) from None
     except click.Abort:
         raise KeyboardInterrupt from None
-    if not isinstance(result, Outcome):  # a stream, or the inspector: it has written what there is
-        return (result if isinstance(result, int) else 0), screen
-    screen = Screen(colour=not call.no_color, unmasked=call.unmasked)
-    return print_outcome(result, screen, schema=call.schema, as_json=call.json), screen
 
 
 def _finish(done: tuple[int, Screen]) -> int:
