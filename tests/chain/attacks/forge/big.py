@@ -161,7 +161,7 @@ def textual(corpus: Corpus, entries: list[Entry], data: bytes, places: list[int]
                 f"a large file: {slug[7:].replace('_', ' ')} in entries {', '.join(map(str, where))}",
                 "a fast path over blocks must refuse what the strict reader refuses, at its borders too",
                 patched(data, where, patch),
-                entries,
+                data,
                 near_what="the large file, untouched",
                 codes=[code],
                 **more,
@@ -191,7 +191,7 @@ def textual(corpus: Corpus, entries: list[Entry], data: bytes, places: list[int]
             f"a large file: {slug[7:].replace('_', ' ')} in entries {', '.join(map(str, places))}",
             "what a fast path does not know goes to the strict reader, and is no error there",
             patched(data, places, patch),
-            entries,
+            data,
             near_what="the large file, untouched",
             codes=codes,
             errors_exactly=[],
@@ -203,7 +203,7 @@ def textual(corpus: Corpus, entries: list[Entry], data: bytes, places: list[int]
 
 def structural(corpus: Corpus, entries: list[Entry], data: bytes, places: list[int]) -> None:
     middle = places[len(places) // 2]
-    more: dict[str, Any] = {"near": entries, "near_what": "the large file, untouched"}
+    more: dict[str, Any] = {"near": data, "near_what": "the large file, untouched"}
     why = "what is true of a small file must be true across the borders of blocks"
     for index in (places[3], places[4], places[5], middle, COUNT - 2):
         corpus.add(
