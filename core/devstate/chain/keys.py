@@ -140,7 +140,9 @@ def parse_keyring(
     seen: set[str] = set()
     for item in ring.keys:
         if item.kid in seen:
-            raise UsageError(f"{path} lists the key {item.kid!r} twice", path=path, remedy="Name each key once.")
+            raise UsageError(
+                f"{path} lists the key {item.kid!r} twice", path=path, remedy="Name each key once."
+            )
         seen.add(item.kid)
         secret = _resolve(item, resolve_file, resolve_env)
         if secret is not None:

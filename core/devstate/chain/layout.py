@@ -7,13 +7,16 @@ entries is always the same, so a file can be cut into whole entries without pars
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 
-__all__ = ["REFERENCE", "Layout", "detect_layout", "format_history"]
+from .entry import MEMBERS
+
+__all__ = ["REFERENCE", "Layout", "detect_layout", "format_history", "reference_text"]
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -67,8 +70,26 @@ def detect_layout(head: bytes) -> Layout | None:
     return None
 
 
+def reference_text(members: Mapping[str, Any], layout: Layout = REFERENCE) -> bytes:
+    """One entry as the reference writes it: the known members in their order, then the others."""
+    ordered = {name: members[name] for name in MEMBERS if name in members}
+    ordered.update(members)
+    text = json.dumps(ordered, indent=layout.indent, ensure_ascii=False)
+    return text.encode("utf-8", "surrogatepass").replace(b"\n", b"\n" + layout.margin)
+
+
 def format_history(entries: Iterable[Mapping[str, Any]], layout: Layout = REFERENCE) -> bytes:
     """The serialisation of whole entries in a layout; members keep the order in which they are given."""
     listed = list(entries)
     value: Any = listed if layout.form == "array" else {"entries": listed}
+    if any(_has_float(entry) for entry in listed):  # the two writers differ in how they spell some floats
+        return json.dumps(value, indent=layout.indent, ensure_ascii=False).encode()
     return msgspec.json.format(msgspec.json.encode(value), indent=layout.indent)
+
+
+def _has_float(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_float(item) for item in cast("Mapping[str, Any]", value).values())
+    if isinstance(value, list):
+        return any(_has_float(item) for item in cast("list[Any]", value))
+    return isinstance(value, float)

@@ -51,6 +51,11 @@ CODES: dict[str, Code] = {
         "an entry verifies under a key outside the range that the key covers",
         "Find out who used this key at that time; a retired key must not sign again.",
     ),
+    "KEY_COMPROMISED": Code(
+        Class.INTEGRITY,
+        "entries verify under a key that is marked compromised",
+        "Compare them with what is known from elsewhere; whoever has the key can have written them.",
+    ),
     "DUPLICATE_KEY": Code(
         Class.INTEGRITY,
         "a JSON object has the same member twice",

@@ -1,0 +1,152 @@
+"""An index over a history's bytes: where the entries are, block by block, without a copy of any of them.
+
+An entry is read from the open source when it is shown. The digest of its block is compared then, so what is
+shown is what was judged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable
+
+import msgspec
+
+from devstate.errors import ChangedDuringRead
+
+from .entry import Entry
+from .layout import Layout
+from .limits import Limits
+from .source import Source
+from .strict import parse_value
+
+__all__ = ["HistoryIndex", "IndexBuilder", "parse_entry"]
+
+_DIGEST = 16
+
+
+def parse_entry(raw: bytes, *, index: int = 0, offset: int = 0, limits: Limits | None = None) -> Entry:
+    """The entry in some bytes; what cannot be read as an object gives an entry without members."""
+    value = parse_value(raw, limits or Limits()).value
+    if not isinstance(value, dict):
+        return Entry(index, offset, raw, {}, readable=False)
+    return Entry(index, offset, raw, value)  # pyright: ignore[reportUnknownArgumentType]
+
+
+class _Blocks(msgspec.Struct):
+    """The columns of the index; they only ever grow, so a reader may look while they do."""
+
+    offsets: array[int]
+    lengths: array[int]
+    firsts: array[int]
+    digests: bytearray
+    alone: bytearray  # 1 where the block is one entry that was read by itself, 0 where the layout divides it
+
+
+class HistoryIndex(msgspec.Struct, frozen=True):
+    """Entries 0 to `count - 1` of one source; `len()`, `entry()`, `entries()` are what a view needs."""
+
+    count: int
+    blocks: int
+    layout: Layout | None
+    limits: Limits
+    _columns: _Blocks
+
+    def __len__(self) -> int:
+        return self.count
+
+    def block_of(self, index: int) -> int:
+        """The number of the block that holds an entry."""
+        if not 0 <= index < self.count:
+            raise IndexError(f"entry {index} of {self.count}")
+        return bisect_right(self._columns.firsts, index, 0, self.blocks) - 1
+
+    def offset(self, index: int, source: Source) -> int:
+        """The byte offset of an entry in the file."""
+        return self.entry(index, source).offset
+
+    def entry(self, index: int, source: Source) -> Entry:
+        """One entry. Raises IndexError, and ChangedDuringRead where the source is no longer what was indexed."""
+        block = self.block_of(index)
+        offset, raws = self._raws(block, source)
+        start, raw = raws[index - self._columns.firsts[block]]
+        return parse_entry(raw, index=index, offset=offset + start, limits=self.limits)
+
+    def entries(self, start: int, stop: int, source: Source) -> list[Entry]:
+        """The entries from `start` to `stop - 1`, as far as there are any."""
+        result: list[Entry] = []
+        stop = min(stop, self.count)
+        index = max(0, start)
+        while index < stop:
+            block = self.block_of(index)
+            offset, raws = self._raws(block, source)
+            first = self._columns.firsts[block]
+            for at, raw in raws[index - first : stop - first]:
+                result.append(parse_entry(raw, index=index, offset=offset + at, limits=self.limits))
+                index += 1
+        return result
+
+    def raw_blocks(self, source: Source) -> Iterable[tuple[int, list[bytes]]]:
+        """Each block's first entry number and the bytes of its entries; for passes over the whole file."""
+        for block in range(self.blocks):
+            _, raws = self._raws(block, source)
+            yield self._columns.firsts[block], [raw for _, raw in raws]
+
+    def _raws(self, block: int, source: Source) -> tuple[int, list[tuple[int, bytes]]]:
+        columns = self._columns
+        offset = columns.offsets[block]
+        data = source.pread(columns.lengths[block], offset)
+        digest = columns.digests[block * _DIGEST : (block + 1) * _DIGEST]
+        if digest and hashlib.sha256(data).digest()[:_DIGEST] != digest:
+            raise ChangedDuringRead(
+                "the history changed in place after it was read",
+                position=f"byte {offset}",
+                remedy="Read it again.",
+            )
+        if self.layout is None or columns.alone[block]:
+            return offset, [(0, data)]
+        return offset, _split(data, self.layout)
+
+
+def _split(data: bytes, layout: Layout) -> list[tuple[int, bytes]]:
+    """The entries of a regular block with their places in it."""
+    gap = len(layout.between)
+    tail, head = len(layout.margin) + 2, 2  # of the boundary, what belongs to the entry before and after it
+    result: list[tuple[int, bytes]] = []
+    start = 0
+    while (found := data.find(layout.between, start)) >= 0:
+        result.append((start, data[start : found + tail]))
+        start = found + gap - head
+    result.append((start, data[start:]))
+    return result
+
+
+class IndexBuilder:
+    """Collects blocks in file order. `digested` keeps a digest of each, for readers that come back later."""
+
+    def __init__(self, layout: Layout | None, limits: Limits, *, digested: bool) -> None:
+        self._layout = layout
+        self._limits = limits
+        self._digested = digested
+        self._columns = _Blocks(array("Q"), array("Q"), array("Q"), bytearray(), bytearray())
+        self._count = 0
+
+    def add(self, offset: int, data: bytes, entries: int, *, alone: bool) -> None:
+        """One block of `entries` entries; `alone` for an entry that the layout does not set apart."""
+        if self._digested:
+            self._columns.digests += hashlib.sha256(data).digest()[:_DIGEST]
+        self.place(offset, len(data), entries, alone=alone)
+
+    def place(self, offset: int, length: int, entries: int, *, alone: bool) -> None:
+        """One block of which only the place is known."""
+        columns = self._columns
+        columns.offsets.append(offset)
+        columns.lengths.append(length)
+        columns.alone.append(alone)
+        columns.firsts.append(self._count)
+        self._count += entries
+
+    def index(self) -> HistoryIndex:
+        """What is indexed so far; it stays right while more is added."""
+        return HistoryIndex(self._count, len(self._columns.firsts), self._layout, self._limits, self._columns)
