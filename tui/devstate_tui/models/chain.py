@@ -69,7 +69,7 @@ class IndexedSoFar:
 
     def entries(self, start: int = 0, stop: int | None = None) -> Sequence[Entry]:
         end = self._count if stop is None else min(stop, self._count)
-        return self._index.entries(range(start, end), self._source)
+        return self._index.entries(start, end, self._source)
 
 
 class ChainModel:

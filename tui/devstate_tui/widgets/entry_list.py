@@ -223,8 +223,10 @@ class EntryList(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self._content_changed()
-        if self.row_count:
-            self.call_after_refresh(self.select, self.cursor)
+        self.call_after_refresh(self._keep_in_view)
+
+    def _keep_in_view(self) -> None:
+        self.select(self.cursor)
 
     # -- drawing -----------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from devstate.chain import explain_entry
+from devstate.chain import explain_entry, open_source
 from devstate.errors import DevStateError
 from devstate_tui.actions import bindings
 from devstate_tui.models.chain import ChainModel
@@ -28,7 +28,7 @@ from .filtering import Filtering
 from .headline import file_faults, headline, progress_line, trouble
 
 if TYPE_CHECKING:
-    from devstate.chain import Entry, Explanation, Progress
+    from devstate.chain import Entry, Explanation, FileSource, Progress, Source
     from devstate.workspace import Reading
 
 __all__ = ["ChainScreen"]
@@ -57,6 +57,7 @@ class ChainScreen(View):
         self.reading: Reading | None = None
         self.filtering = Filtering(self)
         self.bookmarking = Bookmarking(self.app.folders.data, self._problem)
+        self._source: FileSource | None = None
         self._wanted: int | None = None
         self._touched = False
         self._resting: Timer | None = None
@@ -92,6 +93,7 @@ class ChainScreen(View):
         follow = not first_time and self.entries.at_end
         change = None if first_time or before is None else change_between(before, model)
         self._use(model)
+        self._forget_scan()
         self._line("#chain-fault", file_faults(history.report.findings))
         self.query_one("#chain-title", Static).update(headline(model))
         if change is not None:
@@ -119,8 +121,24 @@ class ChainScreen(View):
         """Show what a first scan has indexed; while there is a reading, only say that a new one comes."""
         first = self.model is None or not self.model.complete
         self.query_one("#chain-title", Static).update(progress_line(progress, again=not first))
-        if first and progress.entries:
-            self._use(ChainModel.of_progress(progress))
+        if first and progress.entries and (source := self._scanned()) is not None:
+            self._use(ChainModel.of_progress(progress, source))
+
+    def _scanned(self) -> Source | None:
+        """The file that a first scan reads; its index refuses to decode from any other bytes."""
+        if self._source is None and self.app.workspace is not None:
+            with suppress(DevStateError):
+                self._source = open_source(os.path.join(self.app.workspace.root, ".trae", "history.json"))
+        return self._source
+
+    def _forget_scan(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
+
+    def on_unmount(self) -> None:
+        self.filtering.stop()
+        self._forget_scan()
 
     def show_error(self, error: DevStateError) -> None:
         self._line(
