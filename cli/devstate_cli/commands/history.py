@@ -86,7 +86,7 @@ def search(context: click.Context, text: str, **options: Any) -> Outcome:
     examples=("devstate history show 0", "devstate history show head", "devstate history show 0 --json"),
     help=(
         "Show entry N (`head` is the last one): its fields, which of them the HMAC covers, and whether HMAC "
-        "and link are good. HMACs are masked; with --json the entry is whole, and what was computed is masked."
+        "and link are good. HMACs are masked; with --json the entry is whole, what was computed stays masked."
     ),
 )
 @click.argument("n", metavar="N")
