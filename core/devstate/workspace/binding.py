@@ -46,7 +46,7 @@ def grew_from(listed: str, index: HistoryIndex, source: Source) -> int | None:
     seen = hashlib.sha256()
     done = 0
     for start in range(first, total - 1, 4096):
-        for entry in index.entries(range(start, min(start + 4096, total - 1)), source):
+        for entry in index.entries(start, min(start + 4096, total - 1), source):
             stop = entry.offset + len(entry.raw)
             for offset in range(done, stop, _BLOCK):
                 seen.update(source.pread(min(_BLOCK, stop - offset), offset))

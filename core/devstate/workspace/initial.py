@@ -96,7 +96,7 @@ def _history(actor: str, now: str, checksum: str, key: Key) -> bytes:
         "state_checksum": checksum,
         "hmac_prev": "",
     }
-    entry["hmac"] = sign_entry(entry, "", key)
+    entry["hmac"] = sign_entry(entry, key)
     entry["metadata"] = {}
     return format_history([entry])
 

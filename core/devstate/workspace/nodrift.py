@@ -9,7 +9,7 @@ import msgspec
 
 from devstate.durable import OS, Files
 from devstate.findings import Finding, Severity
-from devstate.trae import ArtifactReading
+from devstate.trae import ArtifactReading, check_history
 
 from .observing import own_schema
 from .places import HISTORY, OWN_SCHEMAS, STATE
@@ -107,8 +107,6 @@ def count_artifacts(artifacts: Iterable[ArtifactReading]) -> ArtifactCounts:
 def _history_schema(reading: Reading, files: Files) -> tuple[Finding, ...]:
     if reading.history is None:
         return ()
-    from devstate.trae import check_history
-
     own, found = own_schema(reading.root, HISTORY, files=files)
     form = reading.history.report.form or "array"
     return (*found, *check_history(_members(reading.history), own, form=form))

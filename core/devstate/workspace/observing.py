@@ -23,7 +23,7 @@ from devstate.durable import (
 from devstate.errors import ChangedDuringRead, DevStateError
 from devstate.findings import CODES, Finding, Severity, Where
 from devstate.settings import Settings
-from devstate.trae import ArtifactCache, ArtifactReading, check_no_drift, parse_state
+from devstate.trae import ArtifactCache, ArtifactReading, check_no_drift, check_state, parse_state
 
 from .binding import bind, grew_from, listed_history
 from .listed import check_listed
@@ -177,8 +177,6 @@ def _read_state(request: Request) -> tuple[StateReading | None, list[Finding]]:
 def _check_state_schema(request: Request, state: StateReading | None) -> list[Finding]:
     if state is None or state.document is None:
         return []
-    from devstate.trae import check_state
-
     own, found = own_schema(request.root, STATE, files=request.files)
     checked = check_state(state.document.document, own, raw=state.raw)
     drift = check_no_drift(state.document, raw=state.raw, file=STATE)
@@ -210,7 +208,6 @@ def _read_history(
                 limits=limits,
                 on_progress=request.on_progress,
                 cancelled=request.cancelled,
-                files=request.files,
             )
             return HistoryReading(
                 HISTORY, done.report.size, done.report.sha256, done.report, done.index, source

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 
+from devstate.chain import ChainReport, Entry, HistoryIndex, Source
+from devstate.durable import LockInfo
 from devstate.findings import Finding, Severity
-
-if TYPE_CHECKING:
-    from devstate.chain import ChainReport, Entry, HistoryIndex, Source
-    from devstate.durable import LockInfo
-    from devstate.trae import ArtifactReading, StateDocument
+from devstate.trae import ArtifactReading, StateDocument
 
 __all__ = ["Binding", "HistoryReading", "Reading", "StateReading", "StorePosition"]
 
@@ -60,7 +58,7 @@ class HistoryReading(msgspec.Struct, frozen=True, weakref=True):
     def entries(self, start: int = 0, stop: int | None = None) -> Sequence[Entry]:
         """The entries from `start` up to `stop` (exclusive; None = the last). Raises like `entry`."""
         end = len(self.index) if stop is None else min(stop, len(self.index))
-        return self.index.entries(range(start, end), self.source)
+        return self.index.entries(start, end, self.source)
 
     def close(self) -> None:
         """Let go of the open file; entries cannot be decoded any more. More calls do nothing."""
