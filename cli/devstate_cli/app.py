@@ -10,7 +10,7 @@ import click
 
 from devstate.errors import UsageError
 
-from .invocation import global_options, version_option
+from .invocation import GlobalOption, global_options, version_option
 
 __all__ = ["COMMANDS", "app"]
 
@@ -107,7 +107,7 @@ app = _Root(
     ),
     params=[
         *global_options(hidden=False),
-        click.Option(["--demo"], is_flag=True, help="Without a command: show a made-up project."),
+        GlobalOption(["--demo"], is_flag=True, help="Without a command: show a made-up project."),
         version_option(),
     ],
 )

@@ -110,6 +110,6 @@ def _receipt_lines(plan: Plan, receipt: Receipt, note: str, next_step: str, scre
     for path in receipt.set_aside:
         yield f"  set aside  {visible(path)}"
     if receipt.undo:
-        yield f"  {screen.paint('undo', 'dim')}  {visible(receipt.undo)}"
+        yield f"  {screen.paint('undo', 'dim')}  {visible(receipt.undo.removeprefix('To undo: '))}"
     if next_step:
         yield f"  {screen.paint('next', 'strong')}  {visible(next_step)}"

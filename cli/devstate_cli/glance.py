@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from devstate.findings import Severity, counted, findings_document, render_text, visible
 
 from .screen import Screen
-from .verdict import MARKS, head_document, wrapped
+from .verdict import MARKS, head_document, mark_of, wrapped
 
 if TYPE_CHECKING:
     from devstate.workspace import Reading
@@ -56,7 +56,7 @@ def glance_lines(reading: Reading, screen: Screen) -> Iterator[str]:
     yield _row(screen, "chain", *_chain(reading, screen))
     if reading.chain is not None:
         answer = reading.chain.answers.authenticity
-        yield _row(screen, "authenticity", *MARKS[answer.status], answer.sentence)
+        yield _row(screen, "authenticity", *mark_of(answer.status, failed=not reading.ok), answer.sentence)
     if document is not None:
         good = document.no_drift
         yield _row(screen, "no drift", *MARKS["yes" if good else "no"], "true" if good else "false")

@@ -11,7 +11,7 @@ import click
 
 from devstate.errors import UsageError
 
-__all__ = ["Invocation", "global_options", "refuse_secrets", "wants"]
+__all__ = ["GlobalOption", "Invocation", "global_options", "refuse_secrets", "wants"]
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Invocation:
         }
 
 
-class _GlobalOption(click.Option):
+class GlobalOption(click.Option):
     """An option whose value goes to the `Invocation`, wherever in the line it stands."""
 
     def __init__(self, names: Sequence[str], **attributes: Any) -> None:
@@ -47,7 +47,7 @@ class _GlobalOption(click.Option):
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    name = parameter.name or ""
+    name = (parameter.name or "").removeprefix("given_")  # a command has arguments of its own
     if value is not None and value is not False:
         setattr(context.find_root().obj, name, value)
     return value
@@ -69,41 +69,39 @@ def global_options(*, hidden: bool) -> list[click.Parameter]:
     folder = click.Path(file_okay=True)
     file = click.Path()
     return [
-        _GlobalOption(
-            ["-C", "directory"],
+        GlobalOption(
+            ["-C", "given_directory"],
             type=folder,
             metavar="DIR",
             hidden=hidden,
             help="Workspace root, or below it.",
         ),
-        _GlobalOption(
+        GlobalOption(
             ["--json"],
             is_flag=True,
             is_eager=True,
             hidden=hidden,
             help="Exactly one JSON document on stdout.",
         ),
-        _GlobalOption(
-            ["--no-color"], is_flag=True, hidden=hidden, help="No colour (NO_COLOR does the same)."
-        ),
-        _GlobalOption(
+        GlobalOption(["--no-color"], is_flag=True, hidden=hidden, help="No colour (NO_COLOR does the same)."),
+        GlobalOption(
             ["--unmasked"], is_flag=True, hidden=hidden, help="Show stored HMACs whole in texts and reports."
         ),
-        _GlobalOption(
+        GlobalOption(
             ["--secret-file"],
             type=file,
             metavar="FILE",
             hidden=hidden,
             help="File that holds the chain's secret.",
         ),
-        _GlobalOption(["--keyring"], type=file, metavar="FILE", hidden=hidden, help="Key ring file."),
-        _GlobalOption(
+        GlobalOption(["--keyring"], type=file, metavar="FILE", hidden=hidden, help="Key ring file."),
+        GlobalOption(
             ["--allow-public-key"],
             is_flag=True,
             hidden=hidden,
             help="In CI: a public or short secret is a warning only.",
         ),
-        _GlobalOption(["--debug"], is_flag=True, hidden=hidden, help="Show tracebacks."),
+        GlobalOption(["--debug"], is_flag=True, hidden=hidden, help="Show tracebacks."),
     ]
 
 

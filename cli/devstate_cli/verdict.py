@@ -12,7 +12,6 @@ from devstate.findings import (
     findings_document,
     render_finding,
     render_text,
-    shortened,
     visible,
 )
 
@@ -23,7 +22,15 @@ if TYPE_CHECKING:
 
     from .judging import Judged
 
-__all__ = ["MARKS", "VERDICTS", "answers_document", "head_document", "verdict_document", "verdict_lines"]
+__all__ = [
+    "MARKS",
+    "VERDICTS",
+    "answers_document",
+    "head_document",
+    "mark_of",
+    "verdict_document",
+    "verdict_lines",
+]
 
 # status -> mark, style, words
 VERDICTS = {
@@ -35,6 +42,8 @@ VERDICTS = {
 }
 MARKS = {"yes": ("✔", "good"), "no": ("✘", "bad"), "unknown": ("?", "look")}
 
+# What the four answers and the small print say in full.
+_SAID_ELSEWHERE = {"COMPLETENESS_UNPROVEN", "NOT_PROVABLE"}
 _QUESTIONS = ("integrity", "authenticity", "completeness", "time")
 
 
@@ -107,21 +116,25 @@ def verdict_lines(judged: Judged, status: int, screen: Screen) -> Iterator[str]:
     report = judged.report
     yield headline(judged, status, screen)
     yield ""
-    for name in _QUESTIONS:
-        answer = answers_document(report)[name]
-        mark, style = MARKS[answer["status"]]
+    for name, answer in answers_document(report).items():
+        mark, style = mark_of(answer["status"], failed=status in (1, 3))
         lines = wrapped(answer["sentence"], screen.width - 19)
         yield f"  {screen.paint(f'{name:<12}', 'dim')}  {screen.paint(mark, style)}  {lines[0]}"
         yield from (" " * 19 + line for line in lines[1:])
-    yield from finding_lines(judged.findings, report.first_bad if report else None, screen)
+    shown = [f for f in judged.findings if report is None or f.code not in _SAID_ELSEWHERE]
+    yield from finding_lines(shown, report.first_bad if report else None, screen)
     if report is not None:
         yield ""
         yield from _small_print(report, screen)
     yield ""
-    for line in wrapped(next_step(judged, status, screen), screen.width - 8)[:1]:
-        yield f"  {screen.paint('next', 'strong')}  {line}"
-    for line in wrapped(next_step(judged, status, screen), screen.width - 8)[1:]:
-        yield " " * 8 + line
+    first, *rest = wrapped(next_step(judged, status, screen), screen.width - 8)
+    yield f"  {screen.paint('next', 'strong')}  {first}"
+    yield from (" " * 8 + line for line in rest)
+
+
+def mark_of(status: str, *, failed: bool) -> tuple[str, str]:
+    """Mark and style of an answer; a `no` that fails nothing (a public key in development) is not red."""
+    return ("!", "look") if status == "no" and not failed else MARKS[status]
 
 
 def headline(judged: Judged, status: int, screen: Screen) -> str:
@@ -166,8 +179,9 @@ def finding_lines(findings: Sequence[Finding], first_bad: int | None, screen: Sc
     if notes:
         yield ""
         for note in notes[:6]:
-            text = shortened(note.message, max(20, screen.width - 6 - len(note.code)))
-            yield f"  {screen.paint('i', 'note')} {screen.paint(note.code, 'note')}  {text}"
+            lines = wrapped(note.message, max(20, screen.width - 6 - len(note.code)))
+            yield f"  {screen.paint('i', 'note')} {screen.paint(note.code, 'note')}  {lines[0]}"
+            yield from (" " * (6 + len(note.code)) + line for line in lines[1:3])
 
 
 def _small_print(report: ChainReport, screen: Screen) -> Iterator[str]:
