@@ -18,7 +18,7 @@ from .keyuse import KeyFault, judge_keys
 from .limits import Limits
 from .placing import lines_of, member_offset
 from .report import Answer, Answers, ChainContext, ChainReport, Head, KeyUse
-from .segment import BAD, UNCHECKED, Segment
+from .segment import BAD, Segment
 from .source import Source
 from .wording import entry_finding, file_finding, finding
 
@@ -30,7 +30,7 @@ _SEVERITIES = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 _NOT_PROVABLE = (
     "that no writer with the key rewrote the whole chain",
     "that every event was recorded",
-    "that cp_from, cp_to, metadata and other members are as they were written (v1 does not cover them; 1.0 and 1 look alike)",
+    "that cp_from, cp_to, metadata and unknown members are as they were written (1.0 and 1 look alike)",
     "when an entry was really made",
     "who of those that hold the key wrote an entry",
 )

@@ -50,13 +50,12 @@ class Cursor:
         self.base = self.position
 
     def finish(self) -> str:
-        """Read what is left, and give the SHA-256 of everything in hex."""
+        """Read what is left, and give the SHA-256 of everything in hex ("" where it is not hashed)."""
         while not self.complete:
             self.position = self.base + len(self.data)
             self.forget()
             self.more()
-        assert self._digest is not None
-        return self._digest.hexdigest()
+        return self._digest.hexdigest() if self._digest is not None else ""
 
     def slice(self, start: int, stop: int) -> bytes:
         return self.data[start - self.base : stop - self.base]

@@ -31,7 +31,7 @@ class FastEntry(msgspec.Struct, forbid_unknown_fields=True, gc=False, kw_only=Tr
     ts: str
     actor: str
     action: str
-    cp_from: str | None | msgspec.UnsetType = msgspec.UNSET
+    cp_from: str | msgspec.UnsetType | None = msgspec.UNSET
     cp_to: str
     state_checksum: str
     hmac_prev: str

@@ -98,7 +98,7 @@ class HistoryIndex(msgspec.Struct, frozen=True):
         offset = columns.offsets[block]
         data = source.pread(columns.lengths[block], offset)
         digest = columns.digests[block * _DIGEST : (block + 1) * _DIGEST]
-        if digest and hashlib.sha256(data).digest()[:_DIGEST] != digest:
+        if digest and bytearray(hashlib.sha256(data).digest()[:_DIGEST]) != digest:
             raise ChangedDuringRead(
                 "the history changed in place after it was read",
                 position=f"byte {offset}",

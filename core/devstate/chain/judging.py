@@ -10,7 +10,7 @@ import hashlib
 import re
 from hmac import compare_digest
 from operator import le
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -22,7 +22,7 @@ from .limits import Limits
 from .listing import Block, Single
 from .report import ChainContext
 from .segment import BAD, UNCHECKED, Lone, Segment
-from .strict import CONTROL, find_control
+from .strict import find_control
 from .times import sort_key, sort_keys
 
 __all__ = ["Judge"]
@@ -88,8 +88,7 @@ class Judge:
             self._fault(flaw.code, single.offset + flaw.offset, flaw.member, detail=flaw.detail)
         value = single.parsed.value
         if isinstance(value, dict):
-            members: dict[str, Any] = value
-            self._add_members(members, single.offset, look_for_control=True)
+            self._add_members(cast("dict[str, Any]", value), single.offset, look_for_control=True)
             return
         if value is not msgspec.UNSET:
             self._fault("FIELD_TYPE", single.offset, "", "an object", _kind(value))
@@ -243,7 +242,7 @@ class Judge:
             if compare_digest("".join(computed), "".join([entry.hmac for entry in entries])):
                 return bytes((number,)) * len(entries)
             break
-        offsets = _offsets(block)
+        offsets = entry_offsets(block)
         stored = [entry.hmac for entry in entries]
         return bytes(
             self._check_mac(self.count + i, offsets[i], message, stored[i])
@@ -379,21 +378,32 @@ def _as_members(entry: FastEntry) -> dict[str, Any]:
     return {name: value for name in MEMBERS if (value := getattr(entry, name)) is not msgspec.UNSET}
 
 
+# The UTF-8 of CONTROL beyond ASCII, each with a literal beginning, which makes the search quick.
+_CONTROL_UTF8 = tuple(
+    re.compile(pattern)
+    for pattern in (rb"\xc2[\x80-\x9f]", rb"\xd8\x9c", rb"\xe2\x80[\x8e\x8f\xaa-\xae]", rb"\xe2\x81[\xa6-\xa9]")
+)
+
+
 def _may_hold_control(data: bytes) -> bool:
     """Whether a text of a proven block can hold a control character: escaped, DEL, or beyond ASCII."""
     if b"\\" in data or b"\x7f" in data:
         return True
-    if data.isascii():
-        return False
-    # The block itself is laid out with line ends; any other control character is one of a text.
-    return CONTROL.search(data.decode().replace("\n", "")) is not None
+    return not data.isascii() and any(pattern.search(data) for pattern in _CONTROL_UTF8)
 
 
 def _kind(value: Any) -> str:
     if value is None:
         return "null"
-    names = {bool: "a boolean", int: "a number", float: "a number", str: "a string", list: "an array"}
-    return names.get(type(value), "an object")
+    for kinds, name in (
+        (bool, "a boolean"),
+        ((int, float), "a number"),
+        (str, "a string"),
+        (list, "an array"),
+    ):
+        if isinstance(value, kinds):
+            return name
+    return "an object"
 
 
 def _why_no_digest(value: str) -> str:

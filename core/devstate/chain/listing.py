@@ -7,7 +7,7 @@ the beginning of one, so that a lost quote does not hide the rest.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -108,7 +108,8 @@ class Listing:
                         "TORN_FILE", comma, "a comma stands before the end of the list", at_next=True
                     )
                     return True
-                if until is not None and cursor.position >= until and self._is_regular(comma):
+                at_until = until is not None and cursor.position >= until
+                if layout is not None and at_until and self._is_regular(layout, comma):
                     return False
             elif not first and byte:
                 yield FileFault(
@@ -127,14 +128,13 @@ class Listing:
             yield single
             first = False
 
-    def _is_regular(self, comma: int) -> bool:
+    def _is_regular(self, layout: Layout, comma: int) -> bool:
         """True where the comma and the brace after it stand as the layout puts them between two entries."""
-        assert self._layout is not None
         cursor = self._cursor
-        start = comma - len(self._layout.margin) - 2
+        start = comma - len(layout.margin) - 2
         if len(cursor.data) - (cursor.position - cursor.base) < 2:
             cursor.more()
-        return start >= cursor.base and cursor.data.startswith(self._layout.between, start - cursor.base)
+        return start >= cursor.base and cursor.data.startswith(layout.between, start - cursor.base)
 
     def _single(self, layout: Layout | None) -> Single | None:
         """The value at the cursor, which then stands after it; None where the file ends inside it."""
@@ -192,4 +192,4 @@ def _as_reference(single: Single, layout: Layout | None) -> bool:
     value: Any = single.parsed.value
     if layout != REFERENCE or not isinstance(value, dict) or single.parsed.flaws:
         return False
-    return reference_text(value) == single.raw
+    return reference_text(cast("dict[str, Any]", value)) == single.raw

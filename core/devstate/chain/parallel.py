@@ -14,7 +14,6 @@ from collections.abc import Callable
 import msgspec
 
 from .conclusion import Verified
-from .faults import FileFault
 from .framing import End, Range, frame_range, plan_ranges
 from .index import HistoryIndex, IndexBuilder
 from .judging import Judge

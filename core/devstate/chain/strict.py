@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -157,9 +157,9 @@ def find_control(value: Any, pointer: str = "") -> tuple[str, str] | None:
 
 def _children(value: Any) -> list[tuple[str | int, Any, str]]:
     if isinstance(value, dict):
-        members: dict[str, Any] = value
+        members = cast("dict[str, Any]", value)
         return [(k, v, "/" + k.replace("~", "~0").replace("/", "~1")) for k, v in members.items()]
     if isinstance(value, list):
-        items: list[Any] = value
+        items = cast("list[Any]", value)
         return [(i, v, f"/{i}") for i, v in enumerate(items)]
     return []

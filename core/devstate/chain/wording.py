@@ -84,10 +84,6 @@ def _member(fault: Fault) -> str:
     return fault.member.lstrip("/")
 
 
-def _detail(fault: Fault) -> str:
-    return fault.detail[:1].upper() + fault.detail[1:]
-
-
 _SENTENCES: dict[str, Callable[[Fault], str]] = {
     "HMAC_MISMATCH": lambda f: (
         f"Entry {f.index} does not verify: a covered field (ts, actor, action, "
