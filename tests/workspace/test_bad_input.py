@@ -129,11 +129,11 @@ def test_a_link_to_the_folder_is_followed(tmp_path: Path) -> None:
 
 _AS_NOBODY = """
 import os, sys
-if os.getuid() == 0:
-    os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from devstate.workspace import Workspace
 from devstate.findings import exit_code
 from devstate.settings import Settings
+if os.getuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     with Workspace.open(sys.argv[1], settings=Settings()) as workspace:
         reading = workspace.read()

@@ -1,4 +1,4 @@
-"""Plans and what becomes of them: nothing outside a plan changes, and a plan changes nothing but what it was made on."""
+"""Plans and what becomes of them: what is shown is what is done, and to nothing but what it was made on."""
 
 from __future__ import annotations
 
@@ -236,9 +236,12 @@ def test_a_held_lock_is_waited_for_and_then_named(tmp_path: Path) -> None:
     root = small.make(tmp_path / "w")
     before = content(root)
     plan = plan_files(str(root), {"new": b"x"}, action="t")
-    with hold_lock(root / ".trae/.lock", holder=current_holder("sync")), opened(root) as workspace:
-        with pytest.raises(StateLockHeld) as caught:
-            workspace.apply(plan, wait=0.05)
+    with (
+        hold_lock(root / ".trae/.lock", holder=current_holder("sync")),
+        opened(root) as workspace,
+        pytest.raises(StateLockHeld) as caught,
+    ):
+        workspace.apply(plan, wait=0.05)
     assert "sync" in caught.value.holder and caught.value.exit_code == 6
     assert {path: data for path, data in content(root).items() if path != ".trae/.lock"} == before
 
@@ -256,19 +259,22 @@ def test_a_full_disk_in_the_middle_says_what_was_written(tmp_path: Path) -> None
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return OS.write(fd, data)
 
-    with Workspace.open(str(root), settings=SETTINGS, files=Full()) as workspace:  # type: ignore[arg-type]
-        with pytest.raises(StorageFault) as caught:
-            workspace.apply(plan)
+    with (
+        Workspace.open(str(root), settings=SETTINGS, files=Full()) as workspace,  # type: ignore[arg-type]
+        pytest.raises(StorageFault) as caught,
+    ):
+        workspace.apply(plan)
     assert "written before that: a" in str(caught.value) and "remove a" in caught.value.remedy
     assert (root / "a").exists() and not (root / "b").exists()
 
 
 _INIT_AS_NOBODY = """
-import os, sys
-if os.getuid() == 0:
-    os.setgroups([]); os.setgid(65534); os.setuid(65534)
+import difflib, os, pwd, sys
+import devstate.workspace.applying, devstate.workspace.initial
 from devstate.workspace import Workspace
 from devstate.settings import Settings
+if os.getuid() == 0:
+    os.setgroups([]); os.setgid(65534); os.setuid(65534)
 try:
     with Workspace.open(sys.argv[1], settings=Settings(), absent_ok=True) as workspace:
         workspace.apply(workspace.plan_init())
