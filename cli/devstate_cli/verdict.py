@@ -117,7 +117,7 @@ def verdict_lines(judged: Judged, status: int, screen: Screen) -> Iterator[str]:
     yield headline(judged, status, screen)
     yield ""
     for name, answer in answers_document(report).items():
-        mark, style = mark_of(answer["status"], failed=status in (1, 3))
+        mark, style = mark_of(answer["status"], failed=name == "integrity" or status == 3)
         lines = wrapped(answer["sentence"], screen.width - 19)
         yield f"  {screen.paint(f'{name:<12}', 'dim')}  {screen.paint(mark, style)}  {lines[0]}"
         yield from (" " * 19 + line for line in lines[1:])

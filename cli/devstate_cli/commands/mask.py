@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import click
 
@@ -24,12 +23,10 @@ from devstate_cli.judging import settings_around
 from devstate_cli.outcome import Outcome
 from devstate_cli.screen import Screen
 
-if TYPE_CHECKING:
-    from devstate.settings import Secret
-
 __all__ = ["mask"]
 
-_SKIPPED = {".git", ".hg", "node_modules", "__pycache__", ".venv", "store"}
+# Compressed objects of git and the pages of the store are no documents; both are named in the help.
+_SKIPPED = (".git", os.path.join(".trae", "store"))
 
 
 @click.group(
@@ -48,7 +45,7 @@ def mask() -> None:
     examples=("devstate mask check README.md docs", "devstate mask check .trae --json"),
     help=(
         "Look for whole HMACs and for the configured secret in documents and logs; folders are searched with "
-        "all below them. What is found is not printed.\n\n"
+        "all below them but .git and .trae/store. What is found is not printed.\n\n"
         "Exit status: 0 nothing found, 1 something found, 3 a path could not be read."
     ),
 )
@@ -60,7 +57,7 @@ def check(context: click.Context, paths: tuple[str, ...]) -> Outcome:
 
     settings = settings_around(invocation_of(context))
     keyring, _ = resolve_keyring(settings)
-    secrets: list[Secret] = [key.secret for key in keyring.keys] if keyring is not None else []
+    secrets = [key.secret.reveal() for key in keyring.keys] if keyring is not None else []
     findings: list[Finding] = []
     checked = 0
     for path in _files(paths, findings):
@@ -98,7 +95,9 @@ def _files(paths: Iterable[str], findings: list[Finding]) -> Iterator[str]:
         try:
             kind = kind_of(path)
             if kind == "folder":
-                inner = [os.path.join(path, name) for name in list_folder(path) if name not in _SKIPPED]
+                if f"/{path.rstrip('/')}".endswith(tuple(f"/{name}" for name in _SKIPPED)):
+                    continue
+                inner = [os.path.join(path, name) for name in list_folder(path)]
                 # Below a folder only what can be read as a file counts: a socket there is nobody's mistake.
                 yield from _files([p for p in inner if kind_of(p) in ("file", "folder")], findings)
             else:
