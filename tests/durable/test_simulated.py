@@ -62,6 +62,7 @@ class Machine:
         self.files = files
         self.root = root
         self.descriptors: list[int] = []
+        self.appending: set[int] = set()
 
     def run(self, operation: tuple[object, ...]) -> object:
         name, *arguments = operation
@@ -75,6 +76,7 @@ class Machine:
         if name == "open":
             fd = self.files.open(f"{self.root}/{arguments[0]}", int(str(arguments[1])), 0o644)
             self.descriptors.append(fd)
+            (self.appending.add if int(str(arguments[1])) & os.O_APPEND else self.appending.discard)(fd)
             return "opened"
         if isinstance(arguments[0], str):
             found = call(*(f"{self.root}/{path}" for path in arguments))
@@ -82,6 +84,8 @@ class Machine:
             if not self.descriptors:
                 return "none open"
             fd = self.descriptors[int(str(arguments[0])) % len(self.descriptors)]
+            if name == "pwrite" and fd in self.appending:
+                return "not the same everywhere"
             if name == "close":
                 self.descriptors.remove(fd)
             found = call(fd, *arguments[1:])
@@ -204,6 +208,13 @@ def test_a_rename_between_folders_loses_no_name() -> None:
     assert {(image.read("/a/file"), image.read("/b/file")) for image in files.crash_images()} == {
         (None, b"x")
     }
+
+
+def test_positioned_writes_on_an_appending_descriptor_are_a_mistake() -> None:
+    files = SimulatedFiles()
+    fd = files.open("/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    with pytest.raises(AssertionError, match="O_APPEND"):
+        files.pwrite(fd, b"x", 0)
 
 
 def test_after_the_crash_nothing_works() -> None:

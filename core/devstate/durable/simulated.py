@@ -178,7 +178,10 @@ class SimulatedFiles:
         return len(data)
 
     def pwrite(self, fd: int, data: Data, offset: int) -> int:
-        file = self._enter_fd("pwrite", fd).file(writing=True)
+        opened = self._enter_fd("pwrite", fd)
+        file = opened.file(writing=True)
+        if opened.flags & os.O_APPEND:
+            raise AssertionError("pwrite with O_APPEND means different things on different systems")
         if len(data):
             self._write(file, Write(offset, bytes(data)))
         return len(data)
@@ -239,11 +242,11 @@ class SimulatedFiles:
 
     def replace(self, source: str, target: str) -> None:
         self._enter("replace", target)
-        node = self._find(source, follow=False)
-        if node is None:
-            raise _error(errno.ENOENT, source)
         from_folder, old = self._parent(source)
         to_folder, new = self._parent(target)
+        node = from_folder.names.get(old)
+        if node is None:
+            raise _error(errno.ENOENT, source)
         there = to_folder.names.get(new)
         if there is node:
             return
