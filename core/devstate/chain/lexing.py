@@ -6,6 +6,7 @@ This decides nothing about validity: it finds the bytes that the strict parser t
 from __future__ import annotations
 
 import re
+from functools import cache
 
 __all__ = ["INCOMPLETE", "UNBALANCED", "depth_exceeds", "end_of_value", "skip_blank"]
 
@@ -22,7 +23,8 @@ def _nested(depth: int) -> bytes:
     return inner
 
 
-_CONTAINER = re.compile(_nested(8))
+# Each level doubles the pattern: 4 compile in 2 ms, 8 in 100. Deeper values take the slow way.
+_CONTAINER = re.compile(_nested(4))
 _TOKEN = re.compile(_STRING + rb'|[{}\[\]"]')
 _STRING_VALUE = re.compile(_STRING)
 _SCALAR = re.compile(rb'[^\s"{}\[\],:]++')
@@ -54,7 +56,7 @@ def end_of_value(data: bytes, start: int) -> int:
         if not found:
             return UNBALANCED
         return INCOMPLETE if found.end() == len(data) else found.end()
-    found = _CONTAINER.match(data, start)
+    found = _container().match(data, start)
     return found.end() if found else _end_by_tokens(data, start)
 
 
