@@ -1,9 +1,12 @@
 """The two documents of `.trae`: the state, its schemas, its artifacts, and what must be masked."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .artifacts import ArtifactCache, ArtifactReading, check_artifacts, refused_path
-from .masking import find_unmasked, mask
 from .pointer import join_pointer, resolve_pointer, split_pointer
-from .schema import HISTORY_SCHEMA_FILE, STATE_SCHEMA_FILE, check_history, check_state
 from .state import (
     HISTORY_FILE,
     STATE_FILE,
@@ -14,6 +17,10 @@ from .state import (
     check_no_drift,
     parse_state,
 )
+
+if TYPE_CHECKING:
+    from .masking import find_unmasked, mask
+    from .schema import HISTORY_SCHEMA_FILE, STATE_SCHEMA_FILE, check_history, check_state
 
 __all__ = [
     "HISTORY_FILE",
@@ -38,3 +45,19 @@ __all__ = [
     "resolve_pointer",
     "split_pointer",
 ]
+
+# A plain `devstate verify` needs neither: they are imported when they are first asked for.
+_LATER = {
+    "HISTORY_SCHEMA_FILE": ".schema",
+    "STATE_SCHEMA_FILE": ".schema",
+    "check_history": ".schema",
+    "check_state": ".schema",
+    "find_unmasked": ".masking",
+    "mask": ".masking",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name], __name__), name)

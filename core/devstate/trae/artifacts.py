@@ -12,6 +12,7 @@ import hashlib
 import os
 import stat as modes
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -133,7 +134,7 @@ def check_artifacts(
             if finding is not None:
                 findings.append(finding)
     finally:
-        files.close(root_fd)
+        _close(files, root_fd)
     return tuple(readings), add_lines(tuple(findings), raw, file=file)
 
 
@@ -201,7 +202,7 @@ def _digest_of(look: _Look, path: str) -> str:
         for number, part in enumerate(parts, 1):
             inner = _open_inside(look, fd, part, path, "/".join(parts[:number]))
             if fd != look.root_fd:
-                look.files.close(fd)
+                _close(look.files, fd)
             fd = inner
         return _digest(look, fd, path)
     except OSError as error:
@@ -209,7 +210,13 @@ def _digest_of(look: _Look, path: str) -> str:
         raise _Refused("IO_ERROR", f"{path} cannot be read ({name})", name) from None
     finally:
         if fd != look.root_fd:
-            look.files.close(fd)
+            _close(look.files, fd)
+
+
+def _close(files: Files, fd: int) -> None:
+    # Nothing was written, so a close that fails loses nothing.
+    with suppress(OSError):
+        files.close(fd)
 
 
 def _open_inside(look: _Look, folder: int, part: str, path: str, so_far: str) -> int:

@@ -24,8 +24,8 @@ _HEX = re.compile(rb"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{64})(?![0-9A-Za-z])"
 _SECRET_WORD = re.compile(rb"hmac|signature|seal|(?<![a-z])(?:sig|mac)(?![a-z])", re.IGNORECASE)
 _OPEN_WORD = re.compile(rb"checksum|sha-?256|digest|hash", re.IGNORECASE)
 _EITHER_WORD = re.compile(rb"(?P<secret>" + _SECRET_WORD.pattern + rb")|" + _OPEN_WORD.pattern, re.IGNORECASE)
-# The name right before the value, with what joins the two.
-_LABEL = re.compile(rb"([\w.-]+)([\s\"'=:>(\[{,]*)\Z")
+# The name right before the value, with what joins the two; matched on the reversed bytes, in linear time.
+_LABEL_REVERSED = re.compile(rb"([\s\"'=:>(\[{,]*)([\w.-]+)")
 # "HMAC digest: ", "Signature: sha256=": still the HMAC, though the nearest word is that of a checksum.
 _HMAC_DIGEST = re.compile(
     rb"(?:hmac|signature|seal)(?:-256)?(?:[\s_-]|[\"']?\s?[:=]\s?[\"']?)?(?:digest|hash|sha-?256)[\s\"'=:>(]*\Z",
@@ -134,18 +134,19 @@ def _hmacs(data: bytes, document: bool) -> Iterator[_Place]:
         else:
             verdict = _is_hmac(before, data[end : end + 24])
         last_end, last_verdict = end, verdict
-        if verdict and not (document and _OWN_MEMBER.search(before)):
+        if verdict and not (document and _OWN_MEMBER.search(before[-64:])):
             yield _Place(start, end, "an HMAC", match.group(1)[:_SHOWN] + b"...")
 
 
 def _is_hmac(before: bytes, after: bytes) -> bool:
-    label = _LABEL.search(before)
+    label = _LABEL_REVERSED.match(before[::-1])
     # The name may stand on the line above only where something joins it to the value.
-    if label is not None and (b"\n" not in label[2] or any(mark in label[2] for mark in b":=[(")):
-        if _SECRET_WORD.search(label[1]):
+    if label is not None and (b"\n" not in label[1] or any(mark in label[1] for mark in b":=[(")):
+        name = label[2][::-1]
+        if _SECRET_WORD.search(name):
             return True
-        if _OPEN_WORD.search(label[1]):
-            return _HMAC_DIGEST.search(before) is not None
+        if _OPEN_WORD.search(name):
+            return _HMAC_DIGEST.search(before[-64:]) is not None
     kind = None
     for match in _EITHER_WORD.finditer(before.rsplit(b"\n", 1)[-1]):
         kind = match.lastgroup or "open"
