@@ -60,7 +60,7 @@ class Tamper(msgspec.Struct, frozen=True):
 
     `code` is the finding that it must give, `sentence` what was done, for people. `found_by` is the least
     command that finds it, `arguments` what that needs besides. `also` are the codes of warnings and errors
-    that come with it of necessity.
+    that `validate` gives with it of necessity.
     """
 
     name: str
@@ -146,12 +146,14 @@ _ALL = (
         "FIELD_TYPE",
         "hmac_prev of the first entry is null instead of an empty text",
         Recipe(entries=edit_entry(first, r'"hmac_prev": ""', '"hmac_prev": null')),
+        also=("SCHEMA_INVALID",),
     ),
     Tamper(
         "FIELD_MISSING",
         "FIELD_MISSING",
         "cp_to of the entry in the middle was taken out; v1 does not cover it",
         Recipe(entries=edit_entry(middle, r'\n +"cp_to": "[^"]*",', "")),
+        also=("SCHEMA_INVALID",),
     ),
     Tamper(
         "FIELD_FORMAT",
@@ -170,6 +172,7 @@ _ALL = (
         "TORN_FILE",
         "the history ends in the middle of its last entry, as after an interrupted write",
         Recipe(layout=cut_short(300)),
+        also=("STATE_UNBOUND",),
     ),
     Tamper(
         "LIMIT_EXCEEDED",
