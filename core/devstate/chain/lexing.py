@@ -6,7 +6,6 @@ This decides nothing about validity: it finds the bytes that the strict parser t
 from __future__ import annotations
 
 import re
-from functools import cache
 
 __all__ = ["INCOMPLETE", "UNBALANCED", "depth_exceeds", "end_of_value", "skip_blank"]
 
@@ -56,7 +55,7 @@ def end_of_value(data: bytes, start: int) -> int:
         if not found:
             return UNBALANCED
         return INCOMPLETE if found.end() == len(data) else found.end()
-    found = _container().match(data, start)
+    found = _CONTAINER.match(data, start)
     return found.end() if found else _end_by_tokens(data, start)
 
 
