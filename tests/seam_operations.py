@@ -49,4 +49,21 @@ def canonical(folder: str) -> None:
     canonical_json({"folder": folder, "n": 1.5})
 
 
-OPERATIONS: tuple[Callable[[str], None], ...] = (replace_read_remove, leftovers, locks, settings, canonical)
+def demos(folder: str) -> None:
+    from devstate.demo import demo_plan, demo_workspace, ugly_workspace, write_demo
+
+    sound = demo_workspace(entries=10)
+    place = os.path.join(folder, "sound")
+    write_demo(place, sound, plan=demo_plan(place, sound))
+    write_demo(os.path.join(folder, "locked"), demo_workspace(entries=10, tamper="STALE_LOCK"))
+    write_demo(os.path.join(folder, "ugly"), ugly_workspace())
+
+
+OPERATIONS: tuple[Callable[[str], None], ...] = (
+    replace_read_remove,
+    leftovers,
+    locks,
+    settings,
+    canonical,
+    demos,
+)
