@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from devstate.findings import Finding, Severity, counted, visible
+from devstate.findings import CODES, Finding, Severity, counted, visible
 
 if TYPE_CHECKING:
     from devstate.chain import Answer, ChainReport
@@ -20,6 +20,7 @@ __all__ = ["Line", "Overview", "Tone", "numbered", "overview", "severity_mark"]
 Tone = Literal["good", "bad", "look", "plain", "muted"]
 Opens = Literal["chain", "entry", "artifacts", "text", "findings"]
 
+_HISTORY = ".trae/history.json"
 _SHORT = 10  # digits of a checksum that tell two apart at a glance
 
 
@@ -68,7 +69,7 @@ def overview(reading: Reading) -> Overview:
             _state(reading),
             _store(reading),
         ),
-        findings=reading.findings,
+        findings=_chain_first(reading.findings),
         findings_title=counted(reading.findings),
     )
 
@@ -85,6 +86,12 @@ def severity_mark(severity: Severity) -> tuple[str, Tone]:
     ]
 
 
+def _chain_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Gravest first, and among equals what concerns the chain: a break hides what the rest is worth."""
+    order = list(Severity)
+    return tuple(sorted(findings, key=lambda each: (order.index(each.severity), each.where.file != _HISTORY)))
+
+
 # -- the verdict ----------------------------------------------------------------------------------------
 
 
@@ -98,7 +105,7 @@ def _headline(reading: Reading) -> Line:
         text = visible(errors[0].message) if errors else "neither state.json nor history.json can be read"
         return line("✘", "CANNOT READ", text, "bad", "findings")
     if chain is None:
-        of_history = [finding for finding in errors if finding.where.file == ".trae/history.json"]
+        of_history = [finding for finding in errors if finding.where.file == _HISTORY]
         text = visible((of_history or errors)[0].message) if errors else "the history cannot be read"
         return line("✘", "NO HISTORY", text, "bad", "findings")
     if chain.answers.integrity.status == "no":
@@ -106,7 +113,7 @@ def _headline(reading: Reading) -> Line:
         if first is None:
             return line("✘", "BROKEN", visible(chain.answers.integrity.sentence), "bad", "findings")
         cause = next((finding for finding in errors if finding.where.entry == first), None)
-        why = visible(cause.message) if cause is not None else visible(chain.answers.integrity.sentence)
+        why = CODES[cause.code].title if cause is not None else visible(chain.answers.integrity.sentence)
         return line("✘", "BROKEN", f"at entry {first:,} of {chain.entries:,}: {why}", "bad", "entry", first)
     if chain.answers.integrity.status == "unknown":
         return line("?", "UNDECIDED", visible(chain.answers.integrity.sentence), "look", "findings")
@@ -164,7 +171,8 @@ def _answers(chain: ChainReport | None) -> tuple[Line, ...]:
 def _answer(name: str, answer: Answer, chain: ChainReport) -> Line:
     glyph, word, tone = _WORDS[name][answer.status]
     sentence = visible(answer.sentence)
-    explanation = f"{_QUESTIONS[name]}\n\n{sentence}"
+    explanation = f"{_QUESTIONS[name]}\n\n{sentence[:1].upper()}{sentence[1:]}."
+    sentence = sentence.removeprefix(word).lstrip(": ")
     if name == "integrity":
         if chain.first_bad is not None:
             return Line(name, "Integrity", glyph, word, sentence, tone, "entry", chain.first_bad)
@@ -273,20 +281,26 @@ def _state(reading: Reading) -> Line:
         text = f"the last entry names this state, sha256 {binding.state_sha256[:_SHORT]}…"
         return Line("state", "State", "✔", "bound", text, "good", "text", None, explanation)
     if binding.bound_entry is not None:
-        word, text = "behind", f"entry {binding.bound_entry:,} names this state; the last one names {head}…"
+        word, text = (
+            "behind",
+            f"entry {binding.bound_entry:,} names this state, the last one another ({head}…)",
+        )
     else:
-        word, text = "not bound", f"sha256 {binding.state_sha256[:_SHORT]}…; the last entry names {head}…"
+        word, text = "not bound", f"no entry names this state, the last one names {head}…"
     return Line("state", "State", "!", word, text, "look", "text", None, explanation)
 
 
 def _store(reading: Reading) -> Line:
     store, locks, leftovers = reading.store, len(reading.locks), len(reading.leftovers)
-    if store.backend == "files":
-        word, text = "files", "the two files are the only copy"
-    else:
-        position = {True: "in sync", False: "NOT in sync", None: "not compared"}[store.in_sync]
-        word, text = store.backend, position
-    text += f"   locks {locks or 'none'}   leftovers {leftovers or 'none'}"
+    parts: list[str] = []
+    if store.backend != "files":
+        parts.append({True: "in sync", False: "NOT in sync", None: "not compared"}[store.in_sync])
+    parts.append(numbered(leftovers, "leftover of a broken-off write", "leftovers of broken-off writes"))
+    parts.append(numbered(locks, "lock"))
+    word, text = (
+        store.backend,
+        "   ".join(part.replace("0 ", "no ", 1) if part[:2] == "0 " else part for part in parts),
+    )
     explanation = "\n".join(
         [
             f"Store: {store.backend}" + (f" at {visible(store.path)}" if store.path else ""),

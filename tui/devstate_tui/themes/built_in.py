@@ -69,8 +69,8 @@ BUILT_IN: tuple[Theme, ...] = (
         text_alpha=1.0,
         variables={
             "footer-key-foreground": "#00d7ff",
-            "block-cursor-background": "#ffffff",
-            "block-cursor-foreground": "#000000",
+            "block-cursor-background": "#00458c",
+            "block-cursor-foreground": "#ffffff",
             "block-cursor-text-style": "bold",
             "text-muted": "#d0d0d0",
         },

@@ -140,7 +140,8 @@ def _receipt_lines(receipt: Receipt) -> list[Content]:
         pairs += _report_pairs(receipt.report)
     pairs += [("at", receipt.taken_at), ("took", f"{receipt.elapsed:.2f} s")]
     pairs += [("workspace", f"{receipt.errors:,} errors, {receipt.warnings:,} warnings")]
-    pairs += [("", visible(fault)) for fault in receipt.faults]
+    if receipt.report is None:
+        pairs += [("", visible(fault)) for fault in receipt.faults]
     pairs += [("same as", receipt.command)]
     return [Content.assemble((label.ljust(14), "$text-muted"), value) for label, value in pairs]
 

@@ -207,7 +207,8 @@ class OverviewScreen(View):
 def _finding_row(finding: Finding, width: int) -> Row:
     glyph, tone = severity_mark(finding.severity)
     where = finding.where
-    place = f"entry {where.entry:,}: " if where.entry is not None else ""
+    entry = f"entry {where.entry}" if where.entry is not None else ""
+    place = f"{entry}: " if entry and not finding.message.lower().startswith(entry) else ""
     return Row(
         (
             (f"{glyph} ", tone),
