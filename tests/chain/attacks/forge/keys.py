@@ -201,7 +201,6 @@ def wrong(corpus: Corpus) -> None:
             ["HMAC_MISMATCH", "CHAIN_LINK_BROKEN"],
             {"at": {"CHAIN_LINK_BROKEN": [2], "HMAC_MISMATCH": [0, 1, 2, 3]}, "first_bad": 0},
         ),
-        "and_a_missing_head": (honest[1:], ["HMAC_MISMATCH", "HEAD_MISSING"], {"first_bad": 0}),
         "and_a_bad_format": (
             edited(5, 2, resigned=True, state_checksum="0" * 63),
             ["HMAC_MISMATCH", "FIELD_FORMAT"],
@@ -225,6 +224,19 @@ def wrong(corpus: Corpus) -> None:
             exit=1,
             **(more | right),
         )
+
+    corpus.add(
+        "17_and_a_missing_head",
+        "another secret is given, and the beginning of the file is missing",
+        "the links between the entries hold, so the key may be wrong; the missing head is an error all the same",
+        honest[1:],
+        env=other,
+        codes=["HEAD_MISSING"],
+        errors_within=["HEAD_MISSING", "WRONG_KEY", "HMAC_MISMATCH"],
+        first_bad=0,
+        exit=1,
+        **right,
+    )
 
 
 def ring(*keys: dict[str, Any]) -> dict[str, bytes]:

@@ -75,7 +75,7 @@ def add_to(corpus: Corpus) -> None:
             e,
             near_what="the same entries alone",
             codes=["FIELD_TYPE"],
-            errors_within=["FIELD_TYPE", "CHAIN_LINK_BROKEN"],
+            errors_within=["FIELD_TYPE", "CHAIN_LINK_BROKEN", "FIELD_FORMAT"],
             at={"FIELD_TYPE": [index]},
             first_bad=index,
             entries=4,
