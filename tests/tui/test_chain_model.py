@@ -31,7 +31,7 @@ RING = Keyring.public_default()
 
 
 def model_of(data: bytes) -> ChainModel:
-    found = scan_history(data, keyring=RING)
+    found = scan_history(BytesSource(data), keyring=RING)
     report = found.report
     source = IndexedSoFar(found.index, BytesSource(data), len(found.index))
     return ChainModel(

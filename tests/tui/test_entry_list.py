@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 
-from devstate.chain.entry import Entry
+from devstate.chain import Entry
 from devstate_tui.models.chain import ChainModel
 from devstate_tui.models.matches import Matches
 from devstate_tui.widgets.entry_columns import columns_for, heading, texts

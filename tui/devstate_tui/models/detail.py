@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """`title` names the entry, `verdict` is its letter and word, `meaning` the sentence behind it."""
+    """`title` names the entry, `verdict` is its letter and word, `meaning` a sentence behind it or ""."""
 
     title: str
     verdict: str
@@ -89,10 +89,12 @@ def fault_detail(index: int, letter: str, message: str, findings: Iterable[Findi
 
 
 def _meaning(letter: str) -> str:
+    """The sentence behind a letter, "" where its word says all."""
     try:
-        return letter_meaning(letter)
+        meaning = letter_meaning(letter)
     except KeyError:
-        return WORDS.get(letter, "")
+        return ""
+    return "" if meaning == WORDS.get(letter) else meaning
 
 
 def _findings(findings: Iterable[Finding]) -> Part | None:
@@ -106,7 +108,7 @@ def _findings(findings: Iterable[Finding]) -> Part | None:
             if value:
                 facts.append(Fact(label, visible(value[:_MOST_TEXT])))
         if finding.remedy:
-            facts.append(Fact("do", visible(finding.remedy), "info"))
+            facts.append(Fact("remedy", visible(finding.remedy), "info"))
     return Part("what is wrong", tuple(facts)) if facts else None
 
 

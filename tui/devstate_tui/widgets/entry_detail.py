@@ -89,7 +89,10 @@ def _content(detail: Detail | None, width: int) -> Content:
     tone = _TONES.get(tone_of(detail.letter), "")
     lines = [
         Content.assemble((detail.title, "bold"), "   ", (detail.verdict, f"bold {tone}")),
-        *(Content.styled(line, "$text-muted") for line in fold(detail.meaning, width)),
+        *(
+            Content.styled(line, "$text-muted")
+            for line in (fold(detail.meaning, width) if detail.meaning else [])
+        ),
     ]
     for part in detail.parts:
         lines += _part(part, width)

@@ -28,7 +28,7 @@ from .entry_columns import Column, columns_for, heading, texts
 __all__ = ["EntryHeading", "EntryList"]
 
 _ROLES = ("number", "when", "actor", "action", "cp", "hmac", "mark")
-_TONES = ("good", "weak", "unverified", "broken")
+_TONES = ("good", "weak", "public", "unverified", "broken")
 
 
 class EntryHeading(Widget):
@@ -170,7 +170,7 @@ class EntryList(ScrollView, can_focus=True):
         if row < top or row >= top + height:
             near = not centre and (top - 1 <= row <= top + height)
             target = (row if row < top else row - height + 1) if near else row - height // 2
-            self.scroll_to(y=max(target, 0), animate=False)
+            self.scroll_to(y=max(target, 0), animate=False, force=True)
 
     def select_row(self, row: int) -> None:
         """Select a row by its place in the list; beyond an end means the end."""
@@ -185,7 +185,7 @@ class EntryList(ScrollView, can_focus=True):
         height = max(self.size.height - 1, 1)
         row = self.row_of(self.cursor)
         top = self.scroll_offset.y
-        self.scroll_to(y=max(top + direction * height, 0), animate=False)
+        self.scroll_to(y=max(top + direction * height, 0), animate=False, force=True)
         self.select_row(row + direction * height)
 
     def action_down(self) -> None:
@@ -269,7 +269,7 @@ class EntryList(ScrollView, can_focus=True):
         mark += "◆" if entry in self.bookmarked else ("›" if matched else " ")
         segments: list[Segment] = []
         for role, text in texts(row, self._columns(width), mark):
-            name = f"entry-list--{tone_of(row.letter) if role == 'letter' else role}"
+            name = f"entry-list--{_tone(row.letter) if role == 'letter' else role}"
             if row.letter == "B" and role == "action":
                 name = "entry-list--broken"
             segments.append(Segment(text, self._style(name, selected, matched)))
@@ -319,3 +319,8 @@ class EntryList(ScrollView, can_focus=True):
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.refresh()
+
+
+def _tone(letter: str) -> str:
+    """A public key concerns all entries alike: the title says so once, no row has to shout it."""
+    return "public" if letter == "U" else tone_of(letter)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
@@ -14,6 +16,7 @@ from textual.widgets import Static
 from devstate.chain import explain_entry, open_source
 from devstate.errors import DevStateError
 from devstate_tui.actions import bindings
+from devstate_tui.messages import SearchGrew
 from devstate_tui.models.chain import ChainModel
 from devstate_tui.models.changes import change_between
 from devstate_tui.models.detail import Detail, detail_of, fault_detail
@@ -44,6 +47,7 @@ class ChainScreen(View):
     MODE = "chain"
     BINDINGS = bindings("chain")
     CSS_PATH = "chain.tcss"
+    AUTO_FOCUS = "#entries"
 
     entries = getters.query_one("#entries", EntryList)
     heading = getters.query_one("#entry-heading", EntryHeading)
@@ -70,11 +74,11 @@ class ChainScreen(View):
         yield FilterBar(id="filter-bar")
         yield Static(id="chain-trouble", markup=False)
         with Horizontal(id="chain-body"):
-            with Vertical(id="chain-list"):
-                yield EntryHeading(id="entry-heading")
-                with Horizontal():
+            with Horizontal(id="chain-list"):
+                with Vertical():
+                    yield EntryHeading(id="entry-heading")
                     yield EntryList(id="entries")
-                    yield Minimap(id="minimap")
+                yield Minimap(id="minimap")
             yield EntryDetail(id="detail")
 
     # -- readings ----------------------------------------------------------------------------------
@@ -325,6 +329,9 @@ class ChainScreen(View):
     @on(FilterBar.Closed)
     def _filter_closed(self) -> None:
         self.entries.focus()
+
+    def on_search_grew(self, message: SearchGrew) -> None:
+        self.filtering.grew(message.search)
 
     def show_filter(self, content: Content | None) -> None:
         """Say under the title which filter holds and what it has found."""

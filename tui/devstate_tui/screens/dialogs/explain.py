@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from devstate_tui.models.explained import Piece, explained
-from devstate_tui.widgets.fitting import cell_len, chop
+from devstate_tui.widgets.fitting import cell_len, chop, fold
 
 from .dialog import Dialog
 
@@ -40,6 +40,7 @@ class ExplainDialog(Dialog[ExplainOutcome]):
     """Shows what v1 covers of one entry, byte for byte."""
 
     AUTO_FOCUS = "VerticalScroll"
+    TALL = True
 
     def __init__(self, entry: Entry, explanation: Explanation) -> None:
         super().__init__(f"What the HMAC of entry {entry.index} covers")
@@ -49,6 +50,7 @@ class ExplainDialog(Dialog[ExplainOutcome]):
     def compose_body(self) -> Iterable[Widget]:
         scroll = VerticalScroll(Static(id="explained", markup=False), classes="scroll")
         scroll.can_focus = True
+        scroll.styles.height = "1fr"
         yield scroll
 
     def on_resize(self) -> None:
@@ -66,7 +68,10 @@ class ExplainDialog(Dialog[ExplainOutcome]):
 def _content(shown: tuple[list[Piece], list[str], list[str]], width: int) -> Content:
     pieces, verdict, uncovered = shown
     lines = [Content("These bytes, one field after the other with nothing between them:"), Content("")]
-    lines += _run(pieces, width)
+    lines += _run(pieces, width) or [
+        Content("(a covered field is missing or no text: there is nothing to sign)")
+    ]
+    lines += [Content(""), *(Content(line) for text in verdict for line in fold(text, width))]
     lines += [Content(""), Content.styled(f"{'field':<15}{'bytes':>11}  value", "$text-muted")]
     for at, piece in enumerate(pieces):
         place = f"{piece.start}-{piece.stop}"
@@ -74,11 +79,8 @@ def _content(shown: tuple[list[Piece], list[str], list[str]], width: int) -> Con
         for line in chop(piece.text or "(empty)", max(width - len(head), 8)):
             lines.append(Content.assemble((head, "$text-muted"), (line, _MARKS[at % len(_MARKS)])))
             head = " " * len(head)
-    lines += [Content(""), *(Content(line) for text in verdict for line in chop(text, width))]
-    lines += [
-        Content(""),
-        *(Content.styled(line, "$text-muted") for text in uncovered for line in chop(text, width)),
-    ]
+    lines.append(Content(""))
+    lines += [Content.styled(line, "$text-muted") for text in uncovered for line in fold(text, width)]
     return Content("\n").join(lines)
 
 
