@@ -5,6 +5,7 @@ Run as a program: an audit hook cannot be taken out again, so it gets a process 
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import devstate
 
 CORE = os.path.dirname(os.path.abspath(devstate.__file__)) + os.sep
 DURABLE = os.path.join(CORE, "durable") + os.sep
+METADATA = os.path.dirname(importlib.metadata.__file__) + os.sep
 
 FILE_EVENTS_TEXT = """
     open os.chdir os.chflags os.chmod os.chown os.getxattr os.link os.listdir os.listxattr os.lockf
@@ -34,8 +36,8 @@ def hook(event: str, arguments: tuple[object, ...]) -> None:
     frame = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.startswith("<frozen importlib"):
-            return  # the interpreter reads a module; not a file call of ours
+        if name.startswith(("<frozen importlib", METADATA)):
+            return  # the interpreter reads a module or what is installed; not a file call of ours
         if name.startswith(DURABLE):
             events_in_durable.append(event)
             return

@@ -49,6 +49,20 @@ def canonical(folder: str) -> None:
     canonical_json({"folder": folder, "n": 1.5})
 
 
+def documents(folder: str) -> None:
+    from devstate import durable, trae
+
+    state = b'{"project": 1, "artifact_checksums": [{"path": "a/b"}, {"path": "a"}, {"path": "none"}]}'
+    durable.ensure_folder(os.path.join(folder, "a"))
+    durable.create_exclusive(os.path.join(folder, "a", "b"), b"artifact")
+    document, _ = trae.parse_state(state)
+    assert document is not None
+    trae.check_artifacts(folder, document.artifacts, raw=state)
+    trae.check_state(document, b'{"minProperties": 1}', raw=state)
+    trae.check_history([(0, {})])
+    trae.find_unmasked(state, file="state.json", secrets=[b"secret"])
+
+
 def demos(folder: str) -> None:
     from devstate.demo import demo_plan, demo_workspace, ugly_workspace, write_demo
 
@@ -59,11 +73,64 @@ def demos(folder: str) -> None:
     write_demo(os.path.join(folder, "ugly"), ugly_workspace())
 
 
+def workspaces(folder: str) -> None:
+    from devstate.workspace import Terminal, Workspace, doctor, no_drift_gate, plan_files
+
+    with Workspace.open(folder, absent_ok=True) as workspace:
+        workspace.apply(workspace.plan_init())
+        os.makedirs(os.path.join(folder, ".trae", "store", "wal"))
+        with open(os.path.join(folder, ".trae", "state.json.tmp"), "wb") as leftover:
+            leftover.write(b"half")
+        reading = workspace.read()
+        no_drift_gate(reading)
+        workspace.read(scope="chain", jobs=2)
+        workspace.apply(plan_files(folder, {".gitignore": b"x", "docs/STATE.schema.json": b"{}"}, action="a"))
+        no_drift_gate(workspace.read())
+    doctor(folder, terminal=Terminal(True, "utf-8", 80, 24))
+
+
+def keys(folder: str) -> None:
+    from devstate.settings import SecretSource, Settings
+    from devstate.workspace import doctor, resolve_keyring
+
+    secret, ring = os.path.join(folder, "secret"), os.path.join(folder, "ring.json")
+    with open(secret, "wb") as file:
+        file.write(b"a secret of sixteen and more\n")
+    with open(ring, "wb") as file:
+        file.write(b'{"keys": [{"kid": "k", "secret_file": "link"}]}')
+    os.symlink("secret", os.path.join(folder, "link"))
+    for source in (SecretSource(file=secret), SecretSource(keyring=ring)):
+        keyring, findings = resolve_keyring(Settings(secrets=source))
+        assert keyring is not None and not findings
+        doctor(folder, Settings(secrets=source))
+
+
+def watches(folder: str) -> None:
+    import asyncio
+
+    from devstate.workspace import Workspace
+
+    async def follow() -> None:
+        with Workspace.open(folder, absent_ok=True) as workspace:
+            seen = 0
+            async for _ in workspace.watch():
+                seen += 1
+                if seen == 2:
+                    return
+                workspace.apply(workspace.plan_init())
+
+    asyncio.run(follow())
+
+
 OPERATIONS: tuple[Callable[[str], None], ...] = (
     replace_read_remove,
     leftovers,
     locks,
     settings,
     canonical,
+    documents,
     demos,
+    workspaces,
+    keys,
+    watches,
 )
