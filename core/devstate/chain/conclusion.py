@@ -101,6 +101,8 @@ def _is_wrong_key(segment: Segment) -> bool:
         and segment.macs.count(BAD) == segment.count
         and 1 not in segment.errors
         and not segment.file_faults
+        and segment.first_link is not None
+        and segment.first_link[0] == ""
     )
 
 

@@ -14,6 +14,7 @@ import msgspec
 from .cursor import Cursor
 from .faults import FileFault
 from .layout import REFERENCE, Layout, detect_layout
+from .lexing import depth_exceeds
 from .limits import Limits
 from .listing import Listing, Piece
 from .source import Source
@@ -246,7 +247,11 @@ class _Document:
         end = cursor.value_end() if byte == b'"' else -1
         name = parse_value(cursor.slice(cursor.position, end), self._limits).value if end >= 0 else None
         if not isinstance(name, str):
-            yield FileFault("TORN_FILE", start, "the name of a member is expected here")
+            if depth_exceeds(cursor.data, self._limits.depth):
+                detail = f"containers are nested more than {self._limits.depth} deep (setting limits.depth)"
+                yield FileFault("LIMIT_EXCEEDED", start, detail)
+            else:
+                yield FileFault("TORN_FILE", start, "the name of a member is expected here")
             return None
         if name in seen:
             yield FileFault("DUPLICATE_KEY", start, f"the member {name!r} stands twice in the file's object")

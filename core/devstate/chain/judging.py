@@ -278,22 +278,15 @@ class Judge:
         for name in members:
             if name not in COVERED and name != "hmac":
                 self._members.setdefault(name)
-        genesis = self.count == 0 and self._begins_file
         for name in _DIGESTS:
             value = members.get(name)
-            if (
-                isinstance(value, str)
-                and not _HEX64.fullmatch(value)
-                and not (genesis and name == "hmac_prev")
-            ):
-                self._fault(
-                    "FIELD_FORMAT",
-                    offset,
-                    f"/{name}",
-                    "64 lowercase hex digits",
-                    value,
-                    _why_no_digest(value),
-                )
+            if not isinstance(value, str) or _HEX64.fullmatch(value):
+                continue
+            # An odd link of the first entry, and an empty one of any, are faults of the link alone.
+            if name == "hmac_prev" and (not value or (self.count == 0 and self._begins_file)):
+                continue
+            why = _why_no_digest(value)
+            self._fault("FIELD_FORMAT", offset, f"/{name}", "64 lowercase hex digits", value, why)
         self._check_link(members.get("hmac_prev"), offset)
         self._check_time(members.get("ts"), offset)
         self._take(members, offset)
@@ -314,9 +307,9 @@ class Judge:
         if self.count == 0:
             self._first_key = (key, offset)
         elif self._last_key is not None and key < self._last_key:
-            self._fault("TIME_REGRESSION", offset, "/ts", self._last_key, key)
+            self._fault("TIME_REGRESSION", offset, "/ts", self._last_key, ts)
         if self._latest is not None and key > self._latest:
-            self._fault("FUTURE_TIME", offset, "/ts", self._latest, key)
+            self._fault("FUTURE_TIME", offset, "/ts", self._latest, ts)
         self._last_key = key
 
     def _take(self, members: dict[str, Any], offset: int) -> None:
@@ -381,7 +374,12 @@ def _as_members(entry: FastEntry) -> dict[str, Any]:
 # The UTF-8 of CONTROL beyond ASCII, each with a literal beginning, which makes the search quick.
 _CONTROL_UTF8 = tuple(
     re.compile(pattern)
-    for pattern in (rb"\xc2[\x80-\x9f]", rb"\xd8\x9c", rb"\xe2\x80[\x8e\x8f\xaa-\xae]", rb"\xe2\x81[\xa6-\xa9]")
+    for pattern in (
+        rb"\xc2[\x80-\x9f]",
+        rb"\xd8\x9c",
+        rb"\xe2\x80[\x8e\x8f\xaa-\xae]",
+        rb"\xe2\x81[\xa6-\xa9]",
+    )
 )
 
 

@@ -108,8 +108,10 @@ class Listing:
                         "TORN_FILE", comma, "a comma stands before the end of the list", at_next=True
                     )
                     return True
-                at_until = until is not None and cursor.position >= until
-                if layout is not None and at_until and self._is_regular(layout, comma):
+                regular = layout is not None and self._is_regular(layout, comma)
+                if not regular:
+                    self.note(comma, "what stands between two entries is not what the reference writes")
+                elif until is not None and cursor.position >= until:
                     return False
             elif not first and byte:
                 yield FileFault(
@@ -123,7 +125,7 @@ class Listing:
                 cursor.forget()
             single = self._single(layout)
             if single is None:
-                yield FileFault("TORN_FILE", start, f"the file ends inside an entry{self._syntax(start)}")
+                yield self._cut_off(start)
                 return True
             yield single
             first = False
@@ -182,10 +184,16 @@ class Listing:
         last = cursor.data.rfind(b"\n" + layout.margin + b"}" + layout.closing, start - cursor.base)
         return None if last < 0 else cursor.base + last + width
 
-    def _syntax(self, start: int) -> str:
+    def _cut_off(self, start: int) -> FileFault:
+        """Why the entry at `start` has no end."""
         sample = self._cursor.slice(start, start + self._limits.entry_bytes)
-        torn = next((f for f in parse_value(sample, self._limits).flaws if f.code == "TORN_FILE"), None)
-        return f" ({torn.detail}, byte {start + torn.offset})" if torn else ""
+        flaws = parse_value(sample, self._limits, outer_depth=self._nested).flaws
+        limit = next((flaw for flaw in flaws if flaw.code == "LIMIT_EXCEEDED"), None)
+        if limit is not None:
+            return FileFault(limit.code, start, limit.detail)
+        torn = next((flaw for flaw in flaws if flaw.code == "TORN_FILE"), None)
+        why = f" ({torn.detail}, byte {start + torn.offset})" if torn else ""
+        return FileFault("TORN_FILE", start, f"the file ends inside an entry{why}")
 
 
 def _as_reference(single: Single, layout: Layout | None) -> bool:

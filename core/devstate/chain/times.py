@@ -13,6 +13,7 @@ _PLAIN = re.compile(
     r"(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)*+"
 )
 _PLAIN_LENGTH = 20
+_OFFSET = re.compile(r"((?:9999|0001)-.*)([+-]\d\d:\d\d)")
 
 
 def sort_key(ts: str) -> str | None:
@@ -20,7 +21,17 @@ def sort_key(ts: str) -> str | None:
     if len(ts) == _PLAIN_LENGTH and _PLAIN.fullmatch(ts) and _is_date(ts[:10]):
         return ts[:-1]
     moment = parse_rfc3339(ts)
-    return None if moment is None else moment.replace(tzinfo=None).isoformat()
+    if moment is not None:
+        return moment.replace(tzinfo=None).isoformat()
+    # The local time may be right while its UTC form lies outside the years that a datetime holds.
+    local = _OFFSET.fullmatch(ts)
+    if (
+        local is None
+        or parse_rfc3339(local[1] + "Z") is None
+        or parse_rfc3339(f"2000-01-02T00:00:00{local[2]}") is None
+    ):
+        return None
+    return "~" if ts.startswith("9999") else ""
 
 
 def sort_keys(column: list[str]) -> list[str] | None:
