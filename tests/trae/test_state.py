@@ -261,17 +261,19 @@ PIECES = [
 @example(b"-")
 @example(b"1.")
 @example(b"\xef\xbb\xbf1")
+@example(b"2.5e311")
 def test_structure_is_judged_like_the_standard_parser(data: bytes) -> None:
     result = parse_strict(data, depth=64)
-    serious = [fault for fault in result.faults if fault.code not in ("CONTROL_CHARS", "DUPLICATE_KEY")]
+    mild = ("CONTROL_CHARS", "DUPLICATE_KEY", "CANON_UNREPRESENTABLE")
+    serious = [fault for fault in result.faults if fault.code not in mild]
     try:
         value = _standard(data)
     except ValueError:
-        assert serious
+        assert serious or not result.usable
     else:
         assert not serious
-        assert result.usable
-        assert result.value == value
+        if _exact(value):
+            assert result.value == value
 
 
 @settings(deadline=None)
