@@ -32,13 +32,18 @@ class Run(NamedTuple):
 
 
 def clean_environment(home: Path | str, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Nothing of the machine's settings; PYTHONPATH stays, where the package is run from its sources."""
-    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ}
+    """Nothing of the machine's settings, but the import path of this process."""
+    imports = os.pathsep.join(os.path.abspath(path) for path in sys.path if path)
+    kept = {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": imports}
     return {**kept, "HOME": str(home), "LC_ALL": "C.UTF-8", **(more or {})}
 
 
 def devstate(
-    *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None, stdin: str = "", timeout: float = 60
+    *arguments: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str = "",
+    timeout: float = 60,
 ) -> Run:
     """Run the command in `cwd`."""
     done = subprocess.run(
