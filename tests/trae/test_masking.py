@@ -156,6 +156,7 @@ def test_other_secrets() -> None:
     assert (
         len(find_unmasked(b"KEY=beamline-secret-key-v1", file="x", secrets=[b"beamline-secret-key-v1"])) == 1
     )
+    assert lines("the default beamline-secret-key-v1 is public", secrets=(b"beamline-secret-key-v1",)) == []
     # An HMAC as a secret, and a secret inside an HMAC: nothing of either stays.
     for secret in (A.encode(), A[:20].encode(), A[40:].encode()):
         assert lines(f"hmac={A}", secrets=(secret,)) != []

@@ -40,6 +40,7 @@ _OWN_MEMBER = re.compile(rb'"(?:hmac|hmac_prev|mac|prev_hmac|md|root|hash|state_
 _DOCUMENT = re.compile(r"(?:.*[._-])?(?:state|history)(?:[._-].*)?\.json", re.IGNORECASE)
 _SHOWN = 16
 _MASKED = b"[MASKED]"
+_PUBLIC = tuple(secret.encode() for secret in PUBLIC_SECRETS)
 
 
 class _Place(NamedTuple):
@@ -54,7 +55,8 @@ def find_unmasked(
 ) -> tuple[Finding, ...]:
     """UNMASKED_SECRET for each whole HMAC and each secret in a document or log, with line and byte offset.
 
-    `secrets` are the configured ones; the public ones of the format are looked for too. A file that is named
+    `secrets` are the configured ones, found wherever they stand; the public ones of the format count only as
+    values, since documents name them. A file that is named
     and looks like a state or history document may hold HMACs in the members that are made for them. At most
     `most` findings; the last one says how many more there are. No finding holds what it found.
     """
@@ -156,15 +158,15 @@ def _is_hmac(before: bytes, after: bytes) -> bool:
 
 
 def _public(data: bytes) -> Iterator[_Place]:
-    for secret in PUBLIC_SECRETS:
+    for secret in _PUBLIC:
         # Only as a value (quoted, or after = or :), since documents name these secrets in prose.
-        pattern = rb"(?<=[=:\"'])[ \t]*(" + re.escape(secret.encode()) + rb")(?![\w-])"
+        pattern = rb"(?<=[=:\"'])[ \t]*(" + re.escape(secret) + rb")(?![\w-])"
         for match in re.finditer(pattern, data):
             yield _Place(*match.span(1), "a public default secret", _MASKED)
 
 
 def _configured(data: bytes, secret: bytes) -> Iterator[_Place]:
-    if not secret:
+    if not secret or secret in _PUBLIC:  # a public one is no secret in prose, whoever configures it
         return
     for form in _forms(secret):
         # A short secret is a common word: it counts only as a whole word.
