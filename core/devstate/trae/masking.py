@@ -56,9 +56,9 @@ def find_unmasked(
     """UNMASKED_SECRET for each whole HMAC and each secret in a document or log, with line and byte offset.
 
     `secrets` are the configured ones, found wherever they stand; the public ones of the format count only as
-    values, since documents name them. A file that is named
-    and looks like a state or history document may hold HMACs in the members that are made for them. At most
-    `most` findings; the last one says how many more there are. No finding holds what it found.
+    values, since documents name them. A file that is named and looks like a state or history document may
+    hold HMACs in the members that are made for them. At most `most` findings; the last one says how many
+    more there are. No finding holds what it found.
     """
     text = _as_utf8(data)
     findings: list[Finding] = []
