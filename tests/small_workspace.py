@@ -50,22 +50,27 @@ def state(artifacts: dict[str, bytes | str] | None = None, **changes: Any) -> by
 def entries(count: int, checksum: str, *, secret: bytes = SECRET) -> list[dict[str, Any]]:
     """A chain of entries that all name `checksum`, one a minute."""
     made: list[dict[str, Any]] = []
-    before = ""
-    for number in range(count):
-        entry: dict[str, Any] = {
-            "ts": f"2026-01-01T{number // 60 % 24:02}:{number % 60:02}:00Z",
-            "actor": "AGENT_1",
-            "action": f"step_{number}",
-            "cp_from": "CP1-LC",
-            "cp_to": "CP1-LC",
-            "state_checksum": checksum,
-            "hmac_prev": before,
-        }
-        text = "".join(entry[name] for name in ("ts", "actor", "action", "state_checksum", "hmac_prev"))
-        before = entry["hmac"] = hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
-        entry["metadata"] = {"number": number}
-        made.append(entry)
+    for _ in range(count):
+        made.append(following(made[-1] if made else None, checksum, secret=secret))
     return made
+
+
+def following(before: dict[str, Any] | None, checksum: str, *, secret: bytes = SECRET) -> dict[str, Any]:
+    """The entry after `before` (None = the first)."""
+    number = 0 if before is None else before["metadata"]["number"] + 1
+    entry: dict[str, Any] = {
+        "ts": f"2026-01-{1 + number // 1440:02}T{number // 60 % 24:02}:{number % 60:02}:00Z",
+        "actor": "AGENT_1",
+        "action": f"step_{number}",
+        "cp_from": "CP1-LC",
+        "cp_to": "CP1-LC",
+        "state_checksum": checksum,
+        "hmac_prev": "" if before is None else before["hmac"],
+    }
+    text = "".join(entry[name] for name in ("ts", "actor", "action", "state_checksum", "hmac_prev"))
+    entry["hmac"] = hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    entry["metadata"] = {"number": number}
+    return entry
 
 
 def history(count: int, checksum: str, *, secret: bytes = SECRET) -> bytes:

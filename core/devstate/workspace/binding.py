@@ -16,7 +16,7 @@ from devstate.trae import StateDocument
 from .places import HISTORY
 from .reading import Binding
 
-__all__ = ["bind", "grew_from", "listed_history"]
+__all__ = ["bind", "grew_from", "listed_history", "names_history"]
 
 # How many versions back an old checksum is looked for: each costs one digest of a copied hash state.
 _VERSIONS = 50_000
@@ -24,10 +24,15 @@ _BLOCK = 1 << 20
 
 
 def listed_history(document: StateDocument | None) -> str | None:
-    """The checksum of history.json that state.json lists (lowercase hex), None where it lists none."""
+    """The checksum of history.json that state.json lists (as it is written there), None where it lists none."""
     if document is None:
         return None
-    return next((item.hash.lower() for item in document.artifacts if item.path == HISTORY), None)
+    return next((item.hash for item in document.artifacts if names_history(item.path)), None)
+
+
+def names_history(path: str) -> bool:
+    """Whether a listed path is that of history.json, however it is spelled."""
+    return "/".join(part for part in path.split("/") if part not in ("", ".")) == HISTORY
 
 
 def grew_from(listed: str, index: HistoryIndex, source: Source) -> int | None:

@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from devstate.chain import VerificationCancelled
 from devstate.durable import OS, Files
+from devstate.errors import InputMissing, InputUnreadable
 from devstate.findings import CODES, Class, Finding, Severity, Where
 from devstate.trae import ArtifactCache, ArtifactReading, ListedArtifact, check_artifacts
 
+from .binding import names_history
 from .places import HISTORY, STATE
 from .reading import Binding, HistoryReading, StateReading
 
@@ -33,7 +35,7 @@ def check_listed(
     """
     if state is None or state.document is None:
         return (), []
-    own = [item for item in state.document.artifacts if _is_history(item) and history is not None]
+    own = [item for item in state.document.artifacts if history is not None and names_history(item.path)]
     others = [item for item in state.document.artifacts if item not in own]
 
     def check_cancelled() -> None:
@@ -51,12 +53,8 @@ def check_listed(
             file=STATE,
             check_cancelled=check_cancelled,
         )
-    except OSError as error:
-        message = f"the folder {root} cannot be opened: {error.strerror}"
-        finding = Finding(
-            "INPUT_UNREADABLE", Severity.ERROR, message, remedy=CODES["INPUT_UNREADABLE"].remedy
-        )
-        return (), [finding]
+    except (InputMissing, InputUnreadable) as error:
+        return (), [Finding(error.code, Severity.ERROR, error.message, remedy=error.remedy)]
     found = list(findings)
     result = list(readings)
     for item in own:
@@ -65,10 +63,6 @@ def check_listed(
         if finding is not None:
             found.append(finding)
     return tuple(sorted(result, key=lambda reading: reading.index)), found
-
-
-def _is_history(item: ListedArtifact) -> bool:
-    return "/".join(part for part in item.path.split("/") if part not in ("", ".")) == HISTORY
 
 
 def _history_item(
