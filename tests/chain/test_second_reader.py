@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from devstate.chain import ChainReport, Keyring, verify_history
 from second_readers.chain_v1 import COVERED, Verdict, read
-from second_readers.chain_v1_maker import TAMPERINGS, Made, mac, make
+from second_readers.chain_v1_maker import TAMPERINGS, Made, chain, mac, make
 
 UPSTREAM = Path(__file__).parent.parent / "data" / "upstream"
 PUBLIC = b"beamline-secret-key-v1"
@@ -111,8 +111,15 @@ def honest_file() -> bytes:
     return json.dumps(entries, indent=4, ensure_ascii=False).encode()
 
 
+def large_file(size: int) -> bytes:
+    """A chain in the reference layout, of more than `size` bytes, so that it is read in several blocks."""
+    dice = random.Random("large chain")
+    return json.dumps(chain(dice, SECRET, size // 450), indent=4, ensure_ascii=False).encode()
+
+
 HONEST = honest_file()
 PARSED = json.loads(HONEST)
+BLOCK = 64 * 1024
 WATCHED = (*COVERED, "hmac")
 
 
@@ -124,27 +131,27 @@ def content(document: Any) -> Any:
     return [[entry.get(name) for name in WATCHED] for entry in entries]
 
 
-def found_or_named(data: bytes) -> None:
+def found_or_named(data: bytes, honest: bytes = HONEST, parsed: Any = PARSED, jobs: int = 1) -> None:
     """A changed file gives an error, or the change is of a kind that the report names."""
-    if data == HONEST:
+    if data == honest:
         return
-    report = verified(data, SECRET)
+    report = verified(data, SECRET, jobs)
     codes = {finding.code for finding in report.findings}
     try:
         document = json.loads(data.decode())
     except (ValueError, RecursionError):
         assert error_codes(report), data
         return
-    if content(document) != content(PARSED):
+    if content(document) != content(parsed):
         assert error_codes(report), data
     elif error_codes(report):
         return  # an uncovered member of the wrong type, a name that stands twice, a number out of range
-    elif document == PARSED:
+    elif document == parsed:
         assert "FORMAT_NONCANONICAL" in codes, data
     else:
         assert "UNCOVERED_FIELD" in codes, data
     if not error_codes(report):
-        assert report.entries == report.verified == len(PARSED)
+        assert report.entries == report.verified == len(parsed)
 
 
 def test_the_honest_file_is_one() -> None:
@@ -203,3 +210,51 @@ def test_any_change_of_a_piece_is_found_or_named(data: st.DataObject) -> None:
         st.binary(max_size=20) | st.sampled_from([b"\n    },\n    {\n", b'"', b'",\n        "', b"\\u0041"])
     )
     found_or_named(HONEST[:start] + piece + HONEST[end:])
+
+
+def changed_at_random(dice: random.Random, data: bytes) -> bytes:
+    """One change of a few bytes, more often near a border of blocks, the ends of the file or the ends of entries."""
+    around = dice.choice([0, BLOCK, 2 * BLOCK, len(data), dice.randrange(len(data))])
+    start = min(max(0, around + dice.randint(-700, 700)), len(data) - 1)
+    if dice.random() < 0.3:
+        start = max(0, data.find(b"    },\n    {", start))
+    end = start + dice.choice([0, 0, 1, 1, 2, 12, 500])
+    piece = dice.choice(
+        [
+            bytes([dice.choice(INTERESTING)]),
+            bytes([dice.randrange(256)]),
+            b"",
+            b"\n",
+            b"    },\n    {\n",
+            b"{},",
+            b"[],",
+            b'"x": 1,',
+            b"\\u0041",
+            data[start : start + 600],
+            data[BLOCK : BLOCK + dice.randint(1, 900)],
+        ]
+    )
+    return data[:start] + piece + data[end:]
+
+
+def changes_of_a_large_file(seed: str, count: int, jobs: int = 1) -> None:
+    honest = large_file(3 * BLOCK)
+    parsed = json.loads(honest)
+    dice = random.Random(seed)
+    for _ in range(count):
+        found_or_named(changed_at_random(dice, honest), honest, parsed, jobs)
+
+
+def test_changes_around_the_borders_of_blocks_are_found_or_named() -> None:
+    changes_of_a_large_file("large", 120)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", range(4))
+def test_many_changes_around_the_borders_of_blocks_are_found_or_named(part: int) -> None:
+    changes_of_a_large_file(f"large {part}", 400)
+
+
+@pytest.mark.long
+def test_two_workers_find_or_name_them_too() -> None:
+    changes_of_a_large_file("large, two workers", 60, jobs=2)
