@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devstate.chain import BytesSource, Keyring, explain_entry, parse_filter, scan_history
+from devstate.chain import BytesSource, EntryFilter, Keyring, Match, explain_entry, parse_filter, scan_history
 from devstate.errors import UsageError
 from devstate_tui.models.bookmarks import Bookmarks, parse_bookmarks
-from devstate_tui.models.chain import BLOCK, ChainModel, IndexedSoFar
+from devstate_tui.models.chain import BLOCK, ChainModel, IndexedEntries
 from devstate_tui.models.changes import change_between
 from devstate_tui.models.copies import csv_of, json_of, list_command, show_command
 from devstate_tui.models.destination import find_destination
@@ -33,7 +33,7 @@ RING = Keyring.public_default()
 def model_of(data: bytes) -> ChainModel:
     found = scan_history(BytesSource(data), keyring=RING)
     report = found.report
-    source = IndexedSoFar(found.index, BytesSource(data), len(found.index))
+    source = IndexedEntries(found.index, BytesSource(data), len(found.index))
     return ChainModel(
         source, report.letters, first_bad=report.first_bad, findings=report.findings, report=report
     )
@@ -170,6 +170,23 @@ def test_times_are_shown_in_utc() -> None:
     assert utc_time("9999-12-31T23:59:59-01:00") is None
 
 
+# Letter case folds in odd ways, JSON escapes, and a Kelvin sign is no K.
+ODD = (
+    "AGENT_1",
+    "agent_1",
+    "Stra\u00dfe",
+    "STRASSE",
+    "\u212aelvin",
+    "kelvin",
+    'a"b',
+    "a\\b",
+    "\u0130",
+    "i",
+    "\u2028",
+)
+ODD_CHAINS = {text: encode(chain(3, actor=text)) for text in ODD}
+
+
 # -- filter, search, matches --------------------------------------------------------------------------
 
 
@@ -194,13 +211,22 @@ def test_a_search_finds_what_the_filter_lets_through_and_tells_the_end() -> None
     assert search.done and told[-1] == 700
 
 
+@given(st.sampled_from(ODD), st.sampled_from(ODD), st.booleans())
+def test_refusing_by_bytes_alone_refuses_no_match(actor: str, wanted: str, part: bool) -> None:
+    model = model_of(ODD_CHAINS[actor])
+    chosen = EntryFilter(actor=(Match(wanted, part),), text=(wanted,))
+    search = Search(chosen, "", model.source)
+    run_search(search, tell=lambda: None, cancelled=lambda: False)
+    assert list(search.found) == [i for i in range(model.count) if chosen.matches(model.entry(i))]
+
+
 def test_a_search_stops_when_it_is_cancelled() -> None:
-    model = model_of(encode(chain(700)))
+    model = model_of(encode(chain(2000)))
     search = Search(parse_filter("AGENT"), "", model.source)
     asked: list[None] = []
     run_search(search, tell=lambda: None, cancelled=lambda: len(asked) > 0 or bool(asked.append(None)))
     assert not search.done
-    assert 0 < search.scanned < 700
+    assert 0 < search.scanned < 2000
 
 
 # -- what changed -------------------------------------------------------------------------------------

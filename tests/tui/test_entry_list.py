@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
@@ -42,6 +42,9 @@ class Numbered:
 
     def entries(self, start: int = 0, stop: int | None = None) -> Sequence[Entry]:
         return [self.entry(index) for index in range(start, self.count if stop is None else stop)]
+
+    def raw_blocks(self) -> Iterable[tuple[int, list[bytes]]]:
+        return iter(())
 
 
 class Lists(App[None]):

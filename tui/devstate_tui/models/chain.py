@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from devstate.findings import Finding
     from devstate.workspace import HistoryReading
 
-__all__ = ["ChainModel", "EntrySource", "IndexedSoFar", "Row"]
+__all__ = ["ChainModel", "EntrySource", "IndexedEntries", "Row"]
 
 BLOCK = 64
 _BLOCKS_KEPT = 96
@@ -33,11 +33,15 @@ _CROP = 200
 
 
 class EntrySource(Protocol):
-    """What entries are decoded from; a `HistoryReading` is one."""
+    """What entries are decoded from. A reading is one; so is what a scan has indexed so far."""
 
     def __len__(self) -> int: ...
     def entry(self, index: int) -> Entry: ...
     def entries(self, start: int = 0, stop: int | None = None) -> Sequence[Entry]: ...
+
+    def raw_blocks(self) -> Iterable[tuple[int, list[bytes]]]:
+        """All entries as bytes, block by block, each with the number of its first entry."""
+        ...
 
 
 class Row(NamedTuple):
@@ -53,13 +57,14 @@ class Row(NamedTuple):
     fault: str = ""
 
 
-class IndexedSoFar:
-    """The entries that a running scan has indexed."""
+class IndexedEntries:
+    """The first `count` entries of an index. `owner` is kept alive: a reading closes its file when it goes."""
 
-    def __init__(self, index: HistoryIndex, source: Source, count: int) -> None:
+    def __init__(self, index: HistoryIndex, source: Source, count: int, owner: object = None) -> None:
         self._index = index
         self._source = source
         self._count = count
+        self._owner = owner
 
     def __len__(self) -> int:
         return self._count
@@ -70,6 +75,9 @@ class IndexedSoFar:
     def entries(self, start: int = 0, stop: int | None = None) -> Sequence[Entry]:
         end = self._count if stop is None else min(stop, self._count)
         return self._index.entries(start, end, self._source)
+
+    def raw_blocks(self) -> Iterable[tuple[int, list[bytes]]]:
+        return self._index.raw_blocks(self._source)
 
 
 class ChainModel:
@@ -108,8 +116,9 @@ class ChainModel:
     def of_reading(cls, history: HistoryReading) -> ChainModel:
         """The model of a whole reading."""
         report = history.report
+        entries = IndexedEntries(history.index, history.source, len(history), owner=history)
         return cls(
-            history, report.letters, first_bad=report.first_bad, findings=report.findings, report=report
+            entries, report.letters, first_bad=report.first_bad, findings=report.findings, report=report
         )
 
     @classmethod
@@ -118,7 +127,7 @@ class ChainModel:
         total = progress.entries
         if progress.bytes_done:
             total = max(total, progress.entries * progress.bytes_total // progress.bytes_done)
-        indexed = IndexedSoFar(progress.index, source, min(progress.entries, len(progress.index)))
+        indexed = IndexedEntries(progress.index, source, min(progress.entries, len(progress.index)))
         return cls(indexed, progress.letters, total=total, first_bad=progress.first_bad, complete=False)
 
     # -- rows --------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from devstate.workspace import Workspace
 
 __all__ = ["Feed"]
+
+_TELL_EACH = 0.1  # seconds
 
 
 class Feed:
@@ -41,6 +44,7 @@ class Feed:
         self._db = db
         self._post = post
         self._stop = threading.Event()
+        self._told_at = 0.0
         self.workspace: Workspace | None = None
 
     def stop(self) -> None:
@@ -76,7 +80,11 @@ class Feed:
                 self._post(ReadingArrived(reading))
 
     def _progressed(self, progress: Progress) -> None:
-        self._post(IndexGrew(progress))
+        # Drawing takes the same processor as reading: ten pictures a second are as many as an eye can use.
+        now = time.monotonic()
+        if now - self._told_at >= _TELL_EACH:
+            self._told_at = now
+            self._post(IndexGrew(progress))
 
     async def _something_changed(self, error: DevStateError) -> None:
         """Wait until something changes in the nearest folder that is there."""

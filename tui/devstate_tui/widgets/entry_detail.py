@@ -42,6 +42,7 @@ class EntryDetail(VerticalScroll, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._detail: Detail | None = None
+        self._lines = 0
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -62,7 +63,13 @@ class EntryDetail(VerticalScroll, can_focus=True):
     def _draw(self) -> None:
         if self.is_mounted:
             width = max(self.scrollable_content_region.width - 1, 20)
-            self.query_one(Static).update(_content(self._detail, width))
+            lines = _content(self._detail, width)
+            text = self.query_one(Static)
+            # Laying out the whole screen is dear; it is needed only where the number of lines is another one.
+            text.update(Content("\n").join(lines), layout=False)
+            if len(lines) != self._lines:
+                self._lines = len(lines)
+                text.styles.height = len(lines)
 
     def action_down(self) -> None:
         self.scroll_down(animate=False)
@@ -83,9 +90,9 @@ class EntryDetail(VerticalScroll, can_focus=True):
         self.scroll_end(animate=False)
 
 
-def _content(detail: Detail | None, width: int) -> Content:
+def _content(detail: Detail | None, width: int) -> list[Content]:
     if detail is None:
-        return Content("No entry is selected.")
+        return [Content("No entry is selected.")]
     tone = _TONES.get(tone_of(detail.letter), "")
     lines = [
         Content.assemble((detail.title, "bold"), "   ", (detail.verdict, f"bold {tone}")),
@@ -96,7 +103,7 @@ def _content(detail: Detail | None, width: int) -> Content:
     ]
     for part in detail.parts:
         lines += _part(part, width)
-    return Content("\n").join(lines)
+    return lines
 
 
 def _part(part: Part, width: int) -> list[Content]:

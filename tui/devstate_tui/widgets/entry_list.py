@@ -72,18 +72,14 @@ class EntryList(ScrollView, can_focus=True):
 
         entry: int
 
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, EntryList.Selected)
+
     @dataclass
     class Opened(Message):
         """The selected entry is to be shown in full."""
 
         entry: int
-
-    @dataclass
-    class Scrolled(Message):
-        """Other rows are in view."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, EntryList.Scrolled)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -92,7 +88,8 @@ class EntryList(ScrollView, can_focus=True):
         self.matches_only = True
         self.bookmarked: Container[int] = frozenset()
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(1024)
-        self._styles: dict[str, Style] = {}
+        self._styles: dict[tuple[str, bool, bool], Style] = {}
+        self._width = 0
 
     # -- what it shows -----------------------------------------------------------------------------
 
@@ -120,9 +117,9 @@ class EntryList(ScrollView, can_focus=True):
 
     def _content_changed(self) -> None:
         self._strips.clear()
-        self.virtual_size = Size(self.size.width, self.row_count)
+        self._width = self.size.width
+        self.virtual_size = Size(self._width, self.row_count)
         self.refresh()
-        self.post_message(self.Scrolled())
 
     @property
     def _narrowed(self) -> Matches | None:
@@ -210,10 +207,6 @@ class EntryList(ScrollView, can_focus=True):
         if self.row_count:
             self.post_message(self.Opened(self.cursor))
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        self.post_message(self.Scrolled())
-
     def on_click(self, event: events.Click) -> None:
         row = self.scroll_offset.y + event.y
         if row < self.row_count:
@@ -248,19 +241,25 @@ class EntryList(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         row = self.scroll_offset.y + y
-        width = self.size.width
         if self.model is None or row >= self.row_count:
-            return Strip.blank(width, self._style("entry-list"))
+            return self._blank
         entry = self.entry_at(row)
-        selected = entry == self.cursor
-        key = (entry, selected, width)
+        key = (row, entry, entry == self.cursor)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strips[key] = self._strip(self.model, entry, selected, width)
+            strip = self._strip(self.model, entry, entry == self.cursor, self._width).apply_offsets(0, row)
+            self._strips[key] = strip
         selection = self.text_selection
         if selection is not None:
-            strip = self._with_selection(strip, selection, row)
-        return strip.apply_offsets(0, row)
+            return self._with_selection(strip, selection, row).apply_offsets(0, row)
+        return strip
+
+    @property
+    def _blank(self) -> Strip:
+        strip = self._strips.get(())
+        if strip is None:
+            strip = self._strips[()] = Strip.blank(self._width, self._style("entry-list"))
+        return strip
 
     def _strip(self, model: ChainModel, entry: int, selected: bool, width: int) -> Strip:
         row = model.row(entry)
@@ -279,7 +278,7 @@ class EntryList(ScrollView, can_focus=True):
         return columns_for(width, 0 if self.model is None else self.model.total)
 
     def _style(self, name: str, selected: bool = False, matched: bool = False) -> Style:
-        key = f"{name} {selected} {matched}"
+        key = (name, selected, matched)
         style = self._styles.get(key)
         if style is None:
             style = self.rich_style if name == "entry-list" else self.get_component_rich_style(name)
@@ -309,7 +308,7 @@ class EntryList(ScrollView, can_focus=True):
             return None
         first = max(selection.start.y if selection.start else self.scroll_offset.y, 0)
         last = selection.end.y if selection.end else self.scroll_offset.y + self.size.height - 1
-        columns = self._columns(self.size.width)
+        columns = self._columns(self._width)
         lines: list[str] = []
         for row in range(first, min(last + 1, self.row_count, first + 1000)):
             shown = "".join(text for _, text in texts(self.model.row(self.entry_at(row)), columns, "  "))

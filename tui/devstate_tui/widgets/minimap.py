@@ -55,6 +55,9 @@ class Minimap(Widget):
         self._total = 0
         self._view = (0, -1)
         self._selected = -1
+        self._view_cells = (0, -1)
+        self._selected_cell = -1
+        self._strips: dict[tuple[Kind, bool, str], Strip] = {}
         self._marks: Sequence[int] = ()
         self._matches: Matches | None = None
         self._cells: tuple[Cell, ...] = ()
@@ -67,8 +70,16 @@ class Minimap(Widget):
 
     def set_view(self, first: int, last: int, selected: int) -> None:
         """Show which entries are on screen and which one is selected."""
-        if (first, last, selected) != (*self._view, self._selected):
-            self._view, self._selected = (first, last), selected
+        self._view, self._selected = (first, last), selected
+        self._place()
+
+    def _place(self) -> None:
+        """Find the lines of the view and the selection; draw again only where they are other ones."""
+        first, last = self._view
+        lines = (self.cell(first), self.cell(last)) if last >= first else (0, -1)
+        selected = self.cell(self._selected) if self._selected >= 0 else -1
+        if (lines, selected) != (self._view_cells, self._selected_cell):
+            self._view_cells, self._selected_cell = lines, selected
             self.refresh()
 
     def set_marks(self, bookmarked: Sequence[int], matches: Matches | None) -> None:
@@ -78,9 +89,11 @@ class Minimap(Widget):
 
     def _remap(self) -> None:
         self._cells = map_cells(self._letters, self._total, self.size.height)
+        self._place()
         self.refresh()
 
     def on_resize(self) -> None:
+        self._strips.clear()
         self._remap()
 
     def cell(self, entry: int) -> int:
@@ -89,25 +102,39 @@ class Minimap(Widget):
 
     # -- drawing -----------------------------------------------------------------------------------
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._strips.clear()
+
     def render_line(self, y: int) -> Strip:
         if y >= len(self._cells):
-            return Strip.blank(self.size.width, self.rich_style)
+            return self._strip("empty", False, " ")
         cell = self._cells[y]
-        first, last = self._view
-        seen = last >= first and self.cell(first) <= y <= self.cell(last) and cell.kind != "empty"
-        style = self.get_component_rich_style
-        return Strip(
-            [
-                Segment("┃" if seen else " ", style("minimap--view")),
-                Segment(GLYPHS[cell.kind], style(f"minimap--{cell.kind}")),
-                Segment(self._mark(y, cell), style("minimap--mark")),
-            ]
-        ).adjust_cell_length(self.size.width, self.rich_style)
+        first, last = self._view_cells
+        seen = first <= y <= last and cell.kind != "empty"
+        return self._strip(cell.kind, seen, self._mark(y, cell))
+
+    def _strip(self, kind: Kind, seen: bool, mark: str) -> Strip:
+        """There are but few different lines; the same one is the same strip, with all that is cached in it."""
+        key = (kind, seen, mark)
+        strip = self._strips.get(key)
+        if strip is None:
+            style = self.get_component_rich_style
+            strip = Strip(
+                [
+                    Segment("┃" if seen else " ", style("minimap--view")),
+                    Segment(GLYPHS[kind], style(f"minimap--{kind}")),
+                    Segment(mark, style("minimap--mark")),
+                ],
+                4,
+            ).adjust_cell_length(self.size.width, self.rich_style)
+            self._strips[key] = strip
+        return strip
 
     def _mark(self, y: int, cell: Cell) -> str:
         if cell.kind == "empty":
             return " "
-        if self._selected >= 0 and self.cell(self._selected) == y:
+        if y == self._selected_cell:
             return "◂"
         if any(cell.first <= entry < cell.stop for entry in self._marks):
             return "◆"

@@ -81,6 +81,12 @@ class ChainScreen(View):
                 yield Minimap(id="minimap")
             yield EntryDetail(id="detail")
 
+    def on_mount(self) -> None:
+        # Watched, and not told by a message: the list and the map are drawn in one go.
+        self.watch(self.entries, "scroll_y", self._view_changed, init=False)
+        self.watch(self.entries, "cursor", self._view_changed, init=False)
+        super().on_mount()
+
     # -- readings ----------------------------------------------------------------------------------
 
     def show(self, reading: Reading) -> None:
@@ -157,6 +163,7 @@ class ChainScreen(View):
         self.heading.set_total(model.total)
         self.minimap.set_letters(model.letters, model.total)
         self._show_marks()
+        self._view_changed()
 
     def _show_trouble(self, reading: Reading) -> None:
         self.model = None
@@ -202,9 +209,7 @@ class ChainScreen(View):
         if self._resting is not None:
             self._resting.stop()
         self._resting = self.set_timer(_REST, self._show_detail)
-        self._view_changed()
 
-    @on(EntryList.Scrolled)
     def _view_changed(self) -> None:
         if self.model is not None and self.model.count:
             self.minimap.set_view(*self.entries.in_view, self.entries.cursor)
