@@ -33,8 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return _let_go(0)
     except KeyboardInterrupt:
-        screen.note("interrupted")
-        return 130
+        return _fail(_interrupted(), call, screen)
     except DevStateError as error:
         if call.debug:
             raise
@@ -101,6 +100,7 @@ def _fail(error: DevStateError, call: Invocation, screen: Screen) -> int:
 
     try:
         if call.json:
+            screen.utf8()
             screen.write(json_line({"schema": call.schema, **error_document(error)}))
             screen.flush()
             return error.exit_code
@@ -112,6 +112,13 @@ def _fail(error: DevStateError, call: Invocation, screen: Screen) -> int:
     except BrokenPipeError:
         return _let_go(error.exit_code)
     return error.exit_code
+
+
+def _interrupted() -> DevStateError:
+    error = DevStateError("interrupted; no verdict was reached", remedy="Run the command again.")
+    error.code = "INTERRUPTED"
+    error.exit_code = 130
+    return error
 
 
 def _unexpected(what: str) -> DevStateError:

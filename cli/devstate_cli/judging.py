@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from devstate.settings import Settings
     from devstate.workspace import HistoryReading, Workspace
 
-__all__ = ["Judged", "judged_history", "open_workspace", "settings_around"]
+__all__ = ["Judged", "environment_of", "judged_history", "open_workspace", "settings_around"]
 
 _DOCUMENT = os.path.join(".trae", "history.json")
 
@@ -49,7 +49,18 @@ def open_workspace(call: Invocation, **flags: Any) -> Workspace:
     from devstate.workspace import Workspace, find_root, load_workspace_settings
 
     root = find_root(call.directory)
-    return Workspace.open(root, settings=load_workspace_settings(root, flags=call.flags(**flags)))
+    environ = environment_of(call)
+    settings = load_workspace_settings(root, flags=call.flags(**flags), environ=environ)
+    return Workspace.open(root, settings=settings, environ=environ)
+
+
+def environment_of(call: Invocation) -> Mapping[str, str]:
+    """The environment that settings come from; a demo is signed with the public secret, and not with yours."""
+    if not call.demo:
+        return os.environ
+    hidden = ("BEAMLINE_HMAC_SECRET", "HMAC_SECRET", "DEVSTATE_SECRET_FILE", "DEVSTATE_KEYRING")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return {**kept, "ALLOW_DEFAULT_HMAC_SECRET": "true"}
 
 
 def settings_around(call: Invocation, **flags: Any) -> Settings:

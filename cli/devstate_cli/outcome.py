@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from devstate.errors import DevStateError
@@ -25,14 +25,14 @@ class Outcome:
     document: Mapping[str, Any]
     text: Callable[[Screen], Iterable[str]]
     status: int = 0
-    notes: tuple[str, ...] = field(default=())
-    """Sentences for stderr, in text and in JSON alike."""
+    for_programs: bool = False
+    """Whether the text is a file format, which is UTF-8 whatever the locale says."""
 
 
 def print_outcome(outcome: Outcome, screen: Screen, *, schema: str, as_json: bool) -> int:
     """Write the outcome; the exit status, which an error while entries are streamed can still change."""
-    for note in outcome.notes:
-        screen.note(note)
+    if as_json or outcome.for_programs:
+        screen.utf8()
     if not as_json:
         for line in outcome.text(screen):
             screen.write(line + "\n")

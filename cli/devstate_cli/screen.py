@@ -53,6 +53,12 @@ class Screen:
         self._clear()
         sys.stdout.write(text)
 
+    def utf8(self) -> None:
+        """From now on stdout is UTF-8 whatever the locale says: what programs read has that encoding."""
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="strict")
+
     def flush(self) -> None:
         sys.stdout.flush()
 

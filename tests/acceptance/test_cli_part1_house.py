@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from command_runs import COMMAND, clean_environment, devstate, start
 from devstate.demo import demo_workspace, write_demo
 from devstate_cli.app import COMMANDS, app
+from small_workspace import make
 
 
 def examples() -> list[str]:
@@ -143,3 +146,50 @@ def test_an_ascii_terminal_gets_escapes_and_no_crash(tmp_path: Path) -> None:
     said = devstate("verify", cwd=tmp_path / "demo", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"})
     assert said.status == 0
     assert "VERIFIED" in said.out and said.out.isascii()
+
+
+def test_documents_are_utf8_whatever_the_locale_says(tmp_path: Path) -> None:
+    root = tmp_path / "Größe"
+    make(root)
+    ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    assert devstate("status", "--json", cwd=root, env=ascii_only).document["workspace"] == str(root)
+    assert "Größe" in devstate("validate", "--format", "html", cwd=root, env=ascii_only).out
+    assert (
+        "Größe"
+        in devstate("-C", root / "x", "status", "--json", cwd=root, env=ascii_only).document["error"][
+            "message"
+        ]
+    )
+
+
+def test_an_interrupt_is_a_sentence_and_a_document(tmp_path: Path) -> None:
+    master, terminal = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, "init", "project", "--json"],
+            cwd=tmp_path,
+            env=clean_environment(tmp_path),
+            stdin=terminal,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            text=True,
+        )
+        asked = b""
+        while b"Go ahead?" not in asked:
+            asked += os.read(master, 4096)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        os.close(master)
+        os.close(terminal)
+    assert process.returncode == 130
+    assert json.loads(out)["error"]["code"] == "INTERRUPTED"
+
+
+def test_a_private_secret_does_not_spoil_the_demo(tmp_path: Path) -> None:
+    private = {"BEAMLINE_HMAC_SECRET": "a private secret of mine", "CI": "true"}
+    said = devstate("--demo", "--json", cwd=tmp_path, env=private)
+    assert said.status == 0
+    assert said.document["ok"] is True
+    made = devstate("init", "demo", "--demo", "--yes", cwd=tmp_path, env=private)
+    assert "env -u BEAMLINE_HMAC_SECRET" in made.out

@@ -12,6 +12,7 @@ import click
 from devstate.errors import UsageError
 from devstate_cli.command import command, invocation_of
 from devstate_cli.invocation import Invocation
+from devstate_cli.judging import environment_of
 from devstate_cli.outcome import Outcome
 
 from .status import status_of
@@ -29,15 +30,15 @@ def inspect(context: click.Context, directory: str | None) -> Outcome | int:
             raise UsageError("the folder is given twice, as DIR and as -C DIR", remedy="Give it once.")
         call.directory = directory
     if not call.demo:
-        return _look(call, demo=False)
+        return _look(call)
     if call.directory is not None:
         raise UsageError("--demo makes a folder of its own", remedy="Leave DIR and -C out.")
     with _demo_folder() as folder:
         call.directory = folder
-        return _look(call, demo=True)
+        return _look(call)
 
 
-def _look(call: Invocation, *, demo: bool) -> Outcome | int:
+def _look(call: Invocation) -> Outcome | int:
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if call.json or not terminal or os.environ.get("TERM") == "dumb":
         return status_of(call)
@@ -45,7 +46,8 @@ def _look(call: Invocation, *, demo: bool) -> Outcome | int:
     from devstate_tui import run
 
     root = find_root(call.directory)
-    return run(root, settings=load_workspace_settings(root, flags=call.flags()), demo=demo)
+    settings = load_workspace_settings(root, flags=call.flags(), environ=environment_of(call))
+    return run(root, settings=settings, demo=call.demo)
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def validate(context: click.Context, jobs: int | None, strict: bool, form: str |
 
         return [RENDERERS[form](gate_report(gate, root, status)).removesuffix("\n")]
 
-    return Outcome(_document(gate, status), text, status)
+    return Outcome(_document(gate, status), text, status, for_programs=form not in ("text", "json"))
 
 
 def _document(gate: Gate, status: int) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def verify(
             report = verify_report(judged, status, head["hmac"] if head else None)
             return [RENDERERS[form](report).removesuffix("\n")]
 
-        return Outcome(document, text, status)
+        return Outcome(document, text, status, for_programs=form not in ("text", "json"))
 
 
 def choose_format(as_json: bool, form: str | None) -> str:

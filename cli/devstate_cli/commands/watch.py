@@ -52,6 +52,8 @@ async def _watch(call: Invocation, run: str | None, screen: Screen) -> int:
 
     from devstate.workspace import Workspace, load_workspace_settings
 
+    if call.json:
+        screen.utf8()
     stop = threading.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
