@@ -21,9 +21,14 @@ from .limits import Limits
 from .source import Source
 from .strict import parse_value
 
-__all__ = ["HistoryIndex", "IndexBuilder", "parse_entry"]
+__all__ = ["HistoryIndex", "IndexBuilder", "block_digest", "parse_entry"]
 
 _DIGEST = 16
+
+
+def block_digest(data: bytes) -> bytes:
+    """What an index keeps of a block, to know it again."""
+    return hashlib.sha256(data).digest()[:_DIGEST]
 
 
 def parse_entry(raw: bytes, *, index: int = 0, offset: int = 0, limits: Limits | None = None) -> Entry:
@@ -98,7 +103,7 @@ class HistoryIndex(msgspec.Struct, frozen=True):
         offset = columns.offsets[block]
         data = source.pread(columns.lengths[block], offset)
         digest = columns.digests[block * _DIGEST : (block + 1) * _DIGEST]
-        if digest and bytearray(hashlib.sha256(data).digest()[:_DIGEST]) != digest:
+        if digest and bytearray(block_digest(data)) != digest:
             raise ChangedDuringRead(
                 "the history changed in place after it was read",
                 position=f"byte {offset}",
@@ -134,13 +139,13 @@ class IndexBuilder:
 
     def add(self, offset: int, data: bytes, entries: int, *, alone: bool) -> None:
         """One block of `entries` entries; `alone` for an entry that the layout does not set apart."""
-        if self._digested:
-            self._columns.digests += hashlib.sha256(data).digest()[:_DIGEST]
-        self.place(offset, len(data), entries, alone=alone)
+        digest = block_digest(data) if self._digested else b""
+        self.place(offset, len(data), entries, digest, alone=alone)
 
-    def place(self, offset: int, length: int, entries: int, *, alone: bool) -> None:
-        """One block of which only the place is known."""
+    def place(self, offset: int, length: int, entries: int, digest: bytes, *, alone: bool) -> None:
+        """One block that was read elsewhere; `digest` is empty where the index keeps none."""
         columns = self._columns
+        columns.digests += digest
         columns.offsets.append(offset)
         columns.lengths.append(length)
         columns.alone.append(alone)

@@ -15,13 +15,13 @@ import msgspec
 
 from .conclusion import Verified
 from .framing import End, Range, frame_range, plan_ranges
-from .index import HistoryIndex, IndexBuilder
+from .index import HistoryIndex, IndexBuilder, block_digest
 from .judging import Judge
 from .keys import Keyring
 from .layout import REFERENCE
 from .limits import Limits
 from .listing import Block, Single
-from .progress import VerificationCancelled
+from .progress import REPORT_EVERY, Progress, VerificationCancelled
 from .report import ChainContext
 from .segment import Segment, join
 from .source import Source
@@ -34,10 +34,10 @@ _READ = 1 << 20
 
 
 class _Part(msgspec.Struct, array_like=True):
-    """What a process sends back. `blocks` are (offset, length, entries, alone) for the index."""
+    """What a process sends back. `blocks` are (offset, length, entries, digest, alone) for the index."""
 
     segment: Segment
-    blocks: list[tuple[int, int, int, bool]]
+    blocks: list[tuple[int, int, int, bytes, bool]]
     irregular: tuple[int, str] | None
 
 
@@ -49,8 +49,14 @@ def judge_in_parallel(
     latest: str | None,
     jobs: int,
     cancelled: Callable[[], bool] | None,
+    on_progress: Callable[[Progress], None] | None,
+    *,
+    digested: bool,
 ) -> Verified | None:
-    """The judged file, or None where it has to be judged in one pass."""
+    """The judged file, or None where it has to be judged in one pass.
+
+    Progress is that of the first range, which this process judges itself, as a share of the whole.
+    """
     if not hasattr(os, "fork") or threading.active_count() > 1:
         return None  # a forked copy of other threads' locks would never be released
     count = min(jobs, source.size // _WORTH_A_PROCESS)
@@ -58,12 +64,14 @@ def judge_in_parallel(
     if len(ranges) < 2 or limits.depth < 64:
         return None
 
-    def work(part: Range) -> _Part | None:
-        return _judge_range(source, part, keyring, context, limits, latest, cancelled)
+    def work(part: Range, report: Callable[[Progress], None] | None = None) -> _Part | None:
+        return _judge_range(
+            source, part, keyring, context, limits, latest, cancelled, report, digested=digested
+        )
 
     workers = [_Worker(work, part) for part in ranges[1:]]
     try:
-        parts = [work(ranges[0])]
+        parts = [work(ranges[0], on_progress)]
         sha256 = _sha256(source)
         parts += [worker.result() for worker in workers]
     finally:
@@ -91,21 +99,36 @@ def _judge_range(
     limits: Limits,
     latest: str | None,
     cancelled: Callable[[], bool] | None,
+    on_progress: Callable[[Progress], None] | None,
+    *,
+    digested: bool,
 ) -> _Part | None:
     judge = Judge(keyring, context, limits, latest=latest, begins_file=part.start == len(part.layout.opening))
-    blocks: list[tuple[int, int, int, bool]] = []
+    blocks: list[tuple[int, int, int, bytes, bool]] = []
     irregular: tuple[int, str] | None = None
+    nothing_yet = IndexBuilder(part.layout, limits, digested=False).index()
+    reported = part.start
     for piece in frame_range(source, part, limits):
         if cancelled is not None and cancelled():
             raise VerificationCancelled("the verification was cancelled; there is no verdict")
         if isinstance(piece, Block):
             judge.add_block(piece)
-            blocks.append((piece.offset, len(piece.data), len(piece.entries), False))
+            digest = block_digest(piece.data) if digested else b""
+            blocks.append((piece.offset, len(piece.data), len(piece.entries), digest, False))
+            if on_progress is not None and piece.offset - reported >= REPORT_EVERY:
+                reported = piece.offset
+                share = (piece.offset - part.start) / (part.stop - part.start)
+                done = int(share * source.size)
+                on_progress(
+                    Progress(done, source.size, judge.count, judge.bad, judge.first_bad, nothing_yet, b"")
+                )
         elif isinstance(piece, Single):
             if not isinstance(piece.parsed.value, dict):
                 return None
             judge.add_single(piece)
-            blocks.append((piece.offset, len(piece.raw), 1, True))
+            blocks.append(
+                (piece.offset, len(piece.raw), 1, block_digest(piece.raw) if digested else b"", True)
+            )
         elif piece.code == "FORMAT_NONCANONICAL":
             irregular = (piece.offset, piece.detail)
         else:
@@ -128,8 +151,8 @@ def _sha256(source: Source) -> str:
 def _index(parts: list[_Part], first: Range, limits: Limits) -> HistoryIndex:
     builder = IndexBuilder(first.layout, limits, digested=False)
     for part in parts:
-        for offset, length, entries, alone in part.blocks:
-            builder.place(offset, length, entries, alone=alone)
+        for offset, length, entries, digest, alone in part.blocks:
+            builder.place(offset, length, entries, digest, alone=alone)
     return builder.index()
 
 

@@ -8,11 +8,18 @@ from devstate.errors import DevStateError
 
 from .index import HistoryIndex
 
-__all__ = ["Progress", "VerificationCancelled"]
+__all__ = ["REPORT_EVERY", "Progress", "VerificationCancelled"]
+
+# Bytes between two reports.
+REPORT_EVERY = 1 << 18
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """`letters` are those of the first `entries` entries, judged one by one (a wrong key shows as B until the end)."""
+    """What is known so far. `index` and `letters` are of the first entries, as many as `len(index)`.
+
+    Entries are judged one by one, so that a wrong key shows as B until the end. With several processes the
+    index stays empty until the end.
+    """
 
     bytes_done: int
     bytes_total: int

@@ -18,13 +18,12 @@ from .keys import Keyring
 from .limits import Limits
 from .listing import Block, Single
 from .parallel import judge_in_parallel
-from .progress import Progress, VerificationCancelled
+from .progress import REPORT_EVERY, Progress, VerificationCancelled
 from .report import ChainContext, ChainReport
 from .source import BytesSource, Source, open_source
 
 __all__ = ["Verification", "scan_history", "verify_history"]
 
-_REPORT_EVERY = 1 << 18
 _CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
@@ -74,9 +73,14 @@ def scan_history(
     limits: Limits | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
+    digested: bool = True,
 ) -> Verification:
-    """As `verify_history`, with the index over the entries; the source stays open for reading them."""
-    return _verify(source, keyring, jobs, context, limits, on_progress, cancelled, digested=True)
+    """As `verify_history`, with the index over the entries; the source stays open for reading them.
+
+    `digested` keeps a digest of each block, by which an entry that is read later is known to be the one that
+    was judged.
+    """
+    return _verify(source, keyring, jobs, context, limits, on_progress, cancelled, digested=digested)
 
 
 def _verify(
@@ -94,8 +98,10 @@ def _verify(
     limits = limits or Limits()
     latest = _latest(context.now)
     verified = None
-    if jobs > 1 and not digested:
-        verified = judge_in_parallel(source, keyring, context, limits, latest, jobs, cancelled)
+    if jobs > 1:
+        verified = judge_in_parallel(
+            source, keyring, context, limits, latest, jobs, cancelled, on_progress, digested=digested
+        )
     if verified is None:
         verified = _in_one_pass(
             source, keyring, context, limits, latest, on_progress, cancelled, digested=digested
@@ -140,7 +146,7 @@ def _in_one_pass(
         else:
             judge.add_fault(piece)
             continue
-        if on_progress is not None and done - reported >= _REPORT_EVERY:
+        if on_progress is not None and done - reported >= REPORT_EVERY:
             reported = done
             on_progress(
                 Progress(
