@@ -174,3 +174,19 @@ def test_findings_come_gravest_first(tmp_path: Path) -> None:
     (root / ".trae/x.tmp").write_bytes(b"")
     ranks = [list(Severity).index(finding.severity) for finding in gate_of(root).findings]
     assert ranks == sorted(ranks) and len(set(ranks)) == 3
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [b"[" * 5000 + b"]" * 5000, b'"\xff"', b'"\\ud800"', b"NaN", b"1e999", b"123456789012345678901"],
+)
+def test_what_only_a_careful_reader_survives(tmp_path: Path, metadata: bytes) -> None:
+    root = small.make(tmp_path / "w")
+    edited(small.HISTORY, b'"number": 1', b'"number": ' + metadata)(root)
+    assert "history_schema" not in failed(gate_of(root))
+
+
+def test_an_element_that_is_no_entry_fails_the_schema(tmp_path: Path) -> None:
+    root = small.make(tmp_path / "w")
+    edited(small.HISTORY, b"[\n", b"[\n    7,\n")(root)
+    assert "history_schema" in failed(gate_of(root))

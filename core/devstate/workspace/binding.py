@@ -7,7 +7,7 @@ which side is current, and whether the old side is old for that reason alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from devstate.chain import ChainReport, HistoryIndex, Source
 from devstate.errors import DevStateError
@@ -21,6 +21,7 @@ __all__ = ["bind", "grew_from", "listed_history", "names_history"]
 # How many versions back an old checksum is looked for: each costs one digest of a copied hash state.
 _VERSIONS = 50_000
 _BLOCK = 1 << 20
+_GAP = 256
 
 
 def listed_history(document: StateDocument | None) -> str | None:
@@ -47,20 +48,32 @@ def grew_from(listed: str, index: HistoryIndex, source: Source) -> int | None:
     last = index.entry(total - 1, source)
     end = last.offset + len(last.raw)
     tail = source.pread(source.size - end, end)
-    first = max(0, total - 1 - _VERSIONS)
     seen = hashlib.sha256()
     done = 0
-    for start in range(first, total - 1, 4096):
-        for entry in index.entries(start, min(start + 4096, total - 1), source):
-            stop = entry.offset + len(entry.raw)
-            for offset in range(done, stop, _BLOCK):
-                seen.update(source.pread(min(_BLOCK, stop - offset), offset))
-            done = stop
-            version = seen.copy()
-            version.update(tail)
-            if version.hexdigest() == listed:
-                return entry.index + 1
+    for count, stop in enumerate(_ends(index, source), 1):
+        if count == total:
+            break
+        for offset in range(done, stop, _BLOCK):
+            seen.update(source.pread(min(_BLOCK, stop - offset), offset))
+        done = stop
+        if count < total - _VERSIONS:
+            continue
+        version = seen.copy()
+        version.update(tail)
+        if version.hexdigest() == listed:
+            return count
     return None
+
+
+def _ends(index: HistoryIndex, source: Source) -> Iterator[int]:
+    """The offset after each entry. Between two entries is next to nothing, so that no entry is parsed."""
+    at = 0
+    for first, raws in index.raw_blocks(source):
+        for number, raw in enumerate(raws, first):
+            gap = source.pread(_GAP + len(raw), at).find(raw)
+            at = at + gap if gap >= 0 else index.entry(number, source).offset
+            at += len(raw)
+            yield at
 
 
 def bind(

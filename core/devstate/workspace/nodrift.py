@@ -21,8 +21,6 @@ CheckName = Literal[
     "no_drift", "state_json", "state_schema", "artifacts", "history_json", "history_schema", "chain"
 ]
 
-_BATCH = 4096
-
 _ARTIFACT_CODES = frozenset({"ARTIFACT_MISMATCH", "ARTIFACT_MISSING", "SYMLINK", "PATH_ESCAPE"})
 _SCHEMA_CODES = frozenset({"SCHEMA_INVALID", "SCHEMA_WEAKENED"})
 # Faults of the text or of reading it, as against faults of what it says.
@@ -112,12 +110,19 @@ def _history_schema(reading: Reading, files: Files) -> tuple[Finding, ...]:
     return (*found, *check_history(_members(reading.history), own, form=form))
 
 
-def _members(history: HistoryReading) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The entries that can be read, a batch at a time, so that a large file is never in memory as a whole."""
-    for start in range(0, len(history), _BATCH):
-        for entry in history.entries(start, start + _BATCH):
-            if entry.readable:
-                yield entry.index, entry.members
+def _members(history: HistoryReading) -> Iterator[tuple[int, Any]]:
+    """The entries that can be read, a block at a time, so that a large file is never in memory as a whole.
+
+    What is wrong with their text is the chain's to say; here a lax decoder is enough where it understands.
+    """
+    for first, raws in history.index.raw_blocks(history.source):
+        for number, raw in enumerate(raws, first):
+            try:
+                yield number, msgspec.json.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                entry = history.entry(number)
+                if entry.readable:
+                    yield number, entry.members
 
 
 def _check_of(finding: Finding) -> CheckName:

@@ -16,7 +16,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, Protocol
 
 from devstate.chain import VerificationCancelled
-from devstate.durable import OS, Files, Identity, identity_of, kind_of
+from devstate.durable import OS, Files, Identity, identity_of
 from devstate.errors import DevStateError
 
 from .observing import Observation, Signature, signature
@@ -105,7 +105,7 @@ class _Ears:
         for path in wanted:
             inside = os.path.join(path, ".")  # the folder itself, where the path is a link to one
             identity = _identity(inside, self._files)
-            if identity is not None and kind_of(inside, files=self._files) == "folder":
+            if identity is not None:
                 places.append((path, identity.dev, identity.ino))
         return tuple(places)
 
