@@ -122,6 +122,7 @@ def parse_value(raw: bytes, limits: Limits, *, outer_depth: int = 0) -> Parsed:
 
 
 def _words(message: str) -> str:
+    message = message.removesuffix(" starting at").removesuffix(" at")  # the place follows
     return message[:1].lower() + message[1:]
 
 
