@@ -35,22 +35,37 @@ class Listing:
     """Where the next page begins; None where there is none. Known when the iteration is over."""
 
     def __iter__(self) -> Iterator[tuple[Entry, str]]:
+        from devstate.chain.filters import EVERY_ENTRY
+
         letters = self.history.report.letters
         last = self.after
-        for start in range(self.after + 1, len(self.history), self._batch()):
-            for entry in self.history.entries(start, start + self._batch()):
-                if not self.chosen.matches(entry):
-                    continue
-                if self.limit and self.shown == self.limit:
-                    self.next_after = last
-                    return
-                last = entry.index
-                self.shown += 1
-                yield entry, chr(letters[entry.index])
+        for entry in self._all() if self.chosen == EVERY_ENTRY else self._matching():
+            if self.limit and self.shown == self.limit:
+                self.next_after = last
+                return
+            last = entry.index
+            self.shown += 1
+            yield entry, chr(letters[entry.index])
 
-    def _batch(self) -> int:
-        # A short page of an unfiltered listing needs few entries; a search reads on for long.
-        return min(_BATCH, self.limit + 1) if self.limit else _BATCH
+    def _all(self) -> Iterator[Entry]:
+        batch = min(_BATCH, self.limit + 1) if self.limit else _BATCH
+        for start in range(self.after + 1, len(self.history), batch):
+            yield from self.history.entries(start, start + batch)
+
+    def _matching(self) -> Iterator[Entry]:
+        """A pass over the bytes, which parses only what the filter may let through."""
+        from devstate.chain import parse_entry
+        from devstate.chain.filters import quick_no
+
+        impossible = quick_no(self.chosen)
+        index = self.history.index
+        for first, raws in index.raw_blocks(self.history.source):
+            for number, raw in enumerate(raws, first):
+                if number <= self.after or impossible(raw):
+                    continue
+                entry = parse_entry(raw, index=number, limits=index.limits)
+                if self.chosen.matches(entry):
+                    yield entry
 
 
 def listing_outcome(listing: Listing) -> Outcome:
@@ -71,8 +86,9 @@ def _table(listing: Listing, screen: Screen) -> Iterator[str]:
     actor = max(10, min(24, room * 2 // 5))
     action = max(12, room - actor)
     head = f"{'#':>{digits}}    {'time':<20}  {'actor':<{actor}}  {'action':<{action}}  {'cp':<10}  hmac"
-    yield screen.paint(head.rstrip(), "dim")
     for entry, letter in listing:
+        if listing.shown == 1:
+            yield screen.paint(head.rstrip(), "dim")
         hmac = screen.hmac(entry.hmac) if screen.unmasked else visible(entry.hmac[:8])
         yield (
             f"{entry.index:>{digits},} {screen.paint(letter, _LETTER_STYLES.get(letter, 'plain'))}  "

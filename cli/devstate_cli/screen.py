@@ -107,7 +107,9 @@ def _width() -> int:
     try:
         columns = int(os.environ.get("COLUMNS") or os.get_terminal_size(sys.stdout.fileno()).columns)
     except (OSError, ValueError):
-        columns = 100
+        columns = 0
+    if columns <= 0:  # some terminals do not say
+        columns = 80
     return max(40, min(columns, _WIDEST))
 
 

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devstate.chain.entry import Entry
-from devstate.chain.filters import EVERY_ENTRY, EntryFilter, Match, filter_text, parse_filter, parse_moment
+from devstate.chain.filters import (
+    EVERY_ENTRY,
+    EntryFilter,
+    Match,
+    filter_text,
+    parse_filter,
+    parse_moment,
+    quick_no,
+)
 from devstate.errors import UsageError
 
 MEMBERS: dict[str, Any] = {
@@ -150,6 +158,34 @@ filters = st.builds(
 @given(filters)
 def test_the_syntax_says_all_of_a_filter(chosen: EntryFilter) -> None:
     assert parse_filter(filter_text(chosen)) == chosen
+
+
+names = st.sampled_from(
+    ["AGENT_3", "agent", "größe", "K", "\u212a", "ß", "SS", 'a"b', "a\\b", "\n", "ﬁ", "x"]
+)
+some = st.lists(st.builds(Match, names, st.booleans()), max_size=2).map(tuple)
+chosen_filters = st.builds(
+    EntryFilter, actor=some, action=some, cp=some, text=st.lists(names, max_size=2).map(tuple)
+)
+members = st.fixed_dictionaries(
+    dict.fromkeys(("actor", "action", "cp_from", "cp_to"), names),
+    optional={"metadata": st.dictionaries(names, names)},
+)
+
+
+@given(chosen_filters, members, st.booleans())
+def test_the_quick_no_is_never_wrong(chosen: EntryFilter, values: dict[str, Any], ascii_only: bool) -> None:
+    candidate = Entry(0, 0, json.dumps(values, ensure_ascii=ascii_only).encode(), values)
+    if quick_no(chosen)(candidate.raw):
+        assert not chosen.matches(candidate)
+
+
+def test_the_quick_no_spares_most_entries() -> None:
+    plain = entry(metadata={})
+    for text in ("actor:AGENT_4", "action~nothing", "cp:CP9-LC", "absent", "actor:AGENT_4 actor:AGENT_5"):
+        assert quick_no(parse_filter(text))(plain.raw)
+    for text in ("actor:AGENT_3", "action~ROUTER", "cp:CP1-LC", "router", ""):
+        assert not quick_no(parse_filter(text))(plain.raw)
 
 
 def test_no_condition_lets_everything_through() -> None:

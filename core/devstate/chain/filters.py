@@ -14,7 +14,7 @@ as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -25,7 +25,7 @@ from devstate.errors import UsageError
 
 from .entry import Entry
 
-__all__ = ["EVERY_ENTRY", "EntryFilter", "Match", "filter_text", "parse_filter", "parse_moment"]
+__all__ = ["EVERY_ENTRY", "EntryFilter", "Match", "filter_text", "parse_filter", "parse_moment", "quick_no"]
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -104,6 +104,44 @@ def parse_filter(text: str) -> EntryFilter:
         until=times.get("until"),
         text=tuple(phrases),
     )
+
+
+def quick_no(chosen: EntryFilter) -> Callable[[bytes], bool]:
+    """A test on the bytes of an entry that is True only where `chosen` cannot match it.
+
+    It spares a search the parsing of nearly every entry. Where it is False, only `matches` knows.
+    """
+    exact = [
+        [match.value.encode("utf-8", "surrogatepass") for match in matches]
+        for matches in (chosen.actor, chosen.action, chosen.cp)
+        if matches and not any(match.part for match in matches)
+    ]
+    phrases = [match.value.casefold() for match in (*_lone_parts(chosen),)]
+    phrases += [phrase.casefold() for phrase in chosen.text]
+    folded = [(phrase, phrase.encode("utf-8", "surrogatepass")) for phrase in phrases]
+
+    def impossible(raw: bytes) -> bool:
+        if b"\\" in raw:  # with escapes, a value may be spelled in many ways
+            return False
+        if any(not any(value in raw for value in values) for values in exact):
+            return True
+        if not folded:
+            return False
+        if raw.isascii():
+            lower = raw.lower()
+            return any(data not in lower for _, data in folded)
+        # Outside ASCII only the whole text can be folded: the Kelvin sign is a k.
+        text = raw.decode("utf-8", "replace").casefold()
+        return any(phrase not in text for phrase, _ in folded)
+
+    return impossible
+
+
+def _lone_parts(chosen: EntryFilter) -> Iterator[Match]:
+    """The matches that have to hold by themselves, and are not equalities."""
+    for matches in (chosen.actor, chosen.action, chosen.cp):
+        if len(matches) == 1 and matches[0].part:
+            yield matches[0]
 
 
 def filter_text(chosen: EntryFilter) -> str:
