@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import pytest
-from devstate_tui.actions import ACTIONS, bindings, scope_chain
-from devstate_tui.keymap import check_keymap, key_label, load_keymap, normal_key
 from textual.binding import Binding
 from textual.keys import Keys
+
+from devstate_tui.actions import ACTIONS, bindings, scope_chain
+from devstate_tui.keymap import check_keymap, key_label, load_keymap, normal_key
 
 VERIFY = next(action for action in ACTIONS if action.id == "app.verify")
 
 
 def check(**keys):
-    return check_keymap({"keys": {name.replace("__", "."): value for name, value in keys.items()}}, "keymap.toml")
+    return check_keymap(
+        {"keys": {name.replace("__", "."): value for name, value in keys.items()}}, "keymap.toml"
+    )
 
 
 def messages(keymap):
@@ -71,7 +74,10 @@ def test_keys_can_be_exchanged():
         ({"app__verify": "tab"}, "tab is reserved"),
         ({"app__verify": "q"}, '"app.verify": q already means "quit" (app.quit)'),
         ({"overview__findings": "v"}, '"overview.findings": v already means "verify" (app.verify)'),
-        ({"overview__list__down": "f"}, '"overview.list.down": f already means "findings" (overview.findings)'),
+        (
+            {"overview__list__down": "f"},
+            '"overview.list.down": f already means "findings" (overview.findings)',
+        ),
     ],
 )
 def test_a_line_that_cannot_hold_is_told_and_left_out(line, said):

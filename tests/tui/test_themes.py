@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from devstate_tui.themes import BUILT_IN, load_themes
 from devstate_tui.themes.user import check_theme
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from devstate_tui.config import user_folders
 from devstate_tui.layout import Layout, load_layout, save_layout
 

@@ -83,6 +83,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.quit", ("q", "ctrl+q"), "quit", "quit", "Leave the inspector", shown=True),
     # -- dialogs -----------------------------------------------------------------------------------
     Action("dialog.close", ("escape",), "cancel", "cancel", "Close without doing anything", shown=True),
+    Action("dialog.down", ("j", "down"), "scroll_body(1)", "down", "Scroll down"),
+    Action("dialog.up", ("k", "up"), "scroll_body(-1)", "up", "Scroll up"),
     # -- Overview ----------------------------------------------------------------------------------
     Action(
         "overview.findings", ("f",), "focus_findings", "findings", "Go to the list of findings", shown=True

@@ -15,6 +15,8 @@ from textual.content import Content
 from textual.reactive import var
 from textual.screen import Screen
 
+from devstate.errors import DevStateError
+
 from . import messages
 from .actions import ACTIONS, Action, bindings
 from .config import Problem, UserFolders, user_folders
@@ -24,7 +26,6 @@ from .themes import BUILT_IN, DARK, load_themes
 
 if TYPE_CHECKING:
     from devstate.chain import Progress
-    from devstate.errors import DevStateError
     from devstate.settings import Settings
     from devstate.workspace import Reading, Workspace
 
@@ -154,8 +155,6 @@ class DevStateApp(App[int]):
         self._keep_layout()
 
     def _keep_layout(self) -> None:
-        from devstate.errors import DevStateError
-
         layout = replace(self.layout_kept, mode=self.current_mode, theme=self.theme)
         if layout == self._layout_on_disk:
             return
@@ -284,6 +283,17 @@ class DevStateApp(App[int]):
         from .screens.dialogs.help import HelpDialog
 
         self.push_screen(HelpDialog(self.current_mode))
+
+    def action_screenshot(self, filename: str | None = None, path: str | None = None) -> None:
+        """Save a picture of the screen, in the user's folder for downloads where there is one."""
+        from .screenshots import screenshot_folder
+
+        try:
+            saved = self.save_screenshot(filename, path or screenshot_folder(self.folders))
+        except (OSError, DevStateError) as error:
+            self.notify(f"The picture could not be saved: {error}", severity="warning", markup=False)
+        else:
+            self.notify(f"Saved {saved}", title="Screenshot", markup=False)
 
     @work(thread=True, group="read-again", exclusive=True)
     def action_read_again(self) -> None:

@@ -24,10 +24,11 @@ _LIMIT = 256 * 1024
 
 @dataclass(frozen=True)
 class UserFolders:
-    """Absolute paths; neither folder needs to exist."""
+    """Absolute paths; none of the folders needs to exist."""
 
     config: str
     data: str
+    home: str
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def user_folders(environ: Mapping[str, str]) -> UserFolders:
         return os.path.join(parent, "devstate")
 
     return UserFolders(
-        config=folder("XDG_CONFIG_HOME", ".config"), data=folder("XDG_DATA_HOME", ".local", "share")
+        config=folder("XDG_CONFIG_HOME", ".config"),
+        data=folder("XDG_DATA_HOME", ".local", "share"),
+        home=home,
     )
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FindingCommands"]
 
+_SCORE = 0.001
 _MOST = 1000  # scoring more would be felt while typing; the list of the Overview holds all of them
 
 
@@ -24,12 +25,13 @@ class FindingCommands(Provider):
     async def search(self, query: str) -> Hits:
         app = cast("DevStateApp", self.app)
         matcher = self.matcher(query)
+        wanted = query.casefold()
         for finding in (app.reading.findings if app.reading is not None else ())[:_MOST]:
             text = f"{finding.code}: {shortened(finding.message, 200)}"
-            score = matcher.match(text)
-            if score > 0:
+            # Not fuzzy, and below every action: a long sentence has the letters of almost any word in it.
+            if wanted in text.casefold():
                 yield Hit(
-                    score, matcher.highlight(text), partial(_open, app, finding), help="open this finding"
+                    _SCORE, matcher.highlight(text), partial(_open, app, finding), help="open this finding"
                 )
 
 

@@ -21,6 +21,11 @@ Tone = Literal["good", "bad", "look", "plain", "muted"]
 Opens = Literal["chain", "entry", "artifacts", "text", "findings"]
 
 _HISTORY = ".trae/history.json"
+_MARKS: dict[Severity, tuple[str, Tone]] = {
+    Severity.ERROR: ("✘", "bad"),
+    Severity.WARNING: ("!", "look"),
+    Severity.INFO: ("i", "muted"),
+}
 _SHORT = 10  # digits of a checksum that tell two apart at a glance
 
 
@@ -81,9 +86,7 @@ def numbered(number: int, one: str, many: str | None = None) -> str:
 
 def severity_mark(severity: Severity) -> tuple[str, Tone]:
     """The glyph of a severity and the tone it is said in."""
-    return {Severity.ERROR: ("✘", "bad"), Severity.WARNING: ("!", "look"), Severity.INFO: ("i", "muted")}[
-        severity
-    ]
+    return _MARKS[severity]
 
 
 def _chain_first(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -79,6 +79,12 @@ class Tile(Widget, can_focus=True):
     def on_blur(self) -> None:
         self.refresh()
 
+    def action_down(self) -> None:
+        self.screen.focus_next()
+
+    def action_up(self) -> None:
+        self.screen.focus_previous()
+
     def action_open(self) -> None:
         self.post_message(self.Opened(self, self.line))
 

@@ -38,7 +38,7 @@ class DetailDialog(Dialog[DetailOutcome]):
 
     def compose_body(self) -> Iterable[Widget]:
         scroll = VerticalScroll(Static(self._body), classes="scroll")
-        scroll.can_focus = True
+        scroll.can_focus = False  # the keys of the dialog scroll it; Tab goes from button to button
         yield scroll
 
     def outcome_of(self, button: str) -> DetailOutcome:
@@ -62,8 +62,6 @@ def finding_dialog(finding: Finding) -> DetailDialog:
     lines += [
         Content.assemble((label.ljust(10), "$text-muted"), visible(value)) for label, value in pairs if value
     ]
-    if code is not None:
-        lines += [Content.assemble(("meaning".ljust(10), "$text-muted"), code.title)]
     remedy = finding.remedy or (code.remedy if code is not None else "")
     if remedy:
         lines += [Content(""), Content.styled("What to do", "bold"), Content(visible(remedy))]

@@ -53,5 +53,10 @@ class Dialog(ModalScreen[Outcome], Generic[Outcome]):
         event.stop()
         self.dismiss(self.outcome_of(event.button.id or "cancel"))
 
+    def action_scroll_body(self, lines: int) -> None:
+        """Scroll the text, wherever the focus is."""
+        for body in self.query(".scroll"):
+            body.scroll_relative(y=lines, animate=False)
+
     def action_cancel(self) -> None:
         self.dismiss(self.outcome_of("cancel"))

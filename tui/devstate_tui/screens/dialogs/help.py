@@ -51,7 +51,6 @@ class HelpDialog(Dialog[HelpOutcome]):
     """The keys of the screen `mode`, then those that work everywhere."""
 
     TALL = True
-    AUTO_FOCUS = "VerticalScroll"
     app = getters.app(_app_type)
 
     def __init__(self, mode: str) -> None:
@@ -76,7 +75,7 @@ class HelpDialog(Dialog[HelpOutcome]):
         where = f"Keys can be changed in {self.app.folders.config}/keymap.toml, by {by}."
         lines.append(Content.styled(where, "$text-muted"))
         scroll = VerticalScroll(Static(Content("\n").join(lines)), classes="scroll")
-        scroll.can_focus = True
+        scroll.can_focus = False
         yield scroll
 
     def _line(self, action: Action) -> Content:
