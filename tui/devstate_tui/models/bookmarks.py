@@ -79,13 +79,13 @@ def parse_bookmarks(data: bytes, *, path: str) -> Bookmarks:
         found = msgspec.json.decode(data, type=_File)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(
-            f"the bookmarks cannot be read: {error}",
+            f"the file cannot be read: {error}",
             path=path,
             remedy="Mend or remove the file; it holds bookmarks alone.",
         ) from None
     if found.schema != SCHEMA:
         raise UsageError(
-            f"the bookmarks are of another version: {found.schema[:40]!r}",
+            f"the file is of another version: {found.schema[:40]!r}",
             path=path,
             remedy="Remove the file.",
         )

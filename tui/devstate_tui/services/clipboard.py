@@ -35,19 +35,20 @@ def native_program(environ: Mapping[str, str], platform: str = sys.platform) -> 
 def copy_text(text: str, osc_52: Callable[[str], None], environ: Mapping[str, str] = os.environ) -> str:
     """Copy, and return a sentence that says how, and how sure that is."""
     command = native_program(environ)
-    if command is not None and _piped(command, text):
-        return f"copied with {command[0]}"
+    if command is not None and _piped(command, text, environ):
+        return f"copied with {os.path.basename(command[0])}"
     osc_52(text)
     if len(text.encode()) > OSC_52_LIMIT:
         return "sent to the terminal (OSC 52), but it is long: many terminals drop texts over 74 kB"
     return "sent to the terminal (OSC 52); whether it took it, it does not say"
 
 
-def _piped(command: Sequence[str], text: str) -> bool:
+def _piped(command: Sequence[str], text: str, environ: Mapping[str, str]) -> bool:
     try:
         done = subprocess.run(
             command,
             input=text.encode(),
+            env=dict(environ),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             timeout=_TIMEOUT,

@@ -31,7 +31,7 @@ class Bookmarking:
         self._store = BookmarkStore(self._folder, root)
         self.bookmarks, error = self._store.load()
         if error is not None:
-            self._say(f"bookmarks: {error.message}", f"{error.path or self._store.path}. {error.remedy}")
+            self._say(f"Bookmarks: {error.message}", f"{error.path or self._store.path}. {error.remedy}")
 
     def note_of(self, entry: int) -> str | None:
         """The note on an entry, None where it has no bookmark."""
@@ -46,7 +46,7 @@ class Bookmarking:
         try:
             self._store.save(bookmarks)
         except DevStateError as error:
-            self._say(f"the bookmark is not kept: {error.message}", error.remedy)
+            self._say(f"Bookmarks: it is not kept: {error.message}", error.remedy)
 
     def moved(self, model: ChainModel) -> frozenset[int]:
         """The bookmarked entries that are not what they were when they were bookmarked."""
