@@ -10,6 +10,7 @@ import msgspec
 from devstate.findings import Finding, Severity, Where
 
 from .context_checks import Kinship, ambiguous_actors, kin_of, state_sha256
+from .entry import MEMBERS
 from .faults import WARNINGS, Fault
 from .framing import End
 from .index import HistoryIndex
@@ -291,9 +292,10 @@ def _facts(segment: Segment, end: End, context: ChainContext) -> list[Finding]:
     where = Where(context.file)
     result: list[Finding] = []
     if segment.members:
-        message = (
-            "Not covered by the v1 HMAC, so they can change unnoticed: " + ", ".join(segment.members) + "."
-        )
+        # Which of the known ones came first depends on where blocks begin; the report must not.
+        named = [name for name in MEMBERS if name in segment.members]
+        named += [name for name in segment.members if name not in MEMBERS]
+        message = "Not covered by the v1 HMAC, so they can change unnoticed: " + ", ".join(named) + "."
         result.append(finding("UNCOVERED_FIELD", Severity.INFO, message, where))
     if end.irregular is not None and end.form is not None:
         offset, why = end.irregular

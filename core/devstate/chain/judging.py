@@ -21,7 +21,7 @@ from .keys import Keyring, Mac
 from .limits import Limits
 from .listing import Block, Single
 from .report import ChainContext
-from .segment import BAD, UNCHECKED, Lone, Segment
+from .segment import BAD, UNCHECKED, FirstTime, Lone, Segment
 from .strict import find_control
 from .times import sort_key, sort_keys
 
@@ -65,7 +65,7 @@ class Judge:
         self._file_faults: list[FileFault] = []
         self._members: dict[str, None] = {}
         self._first_link: tuple[str | None, int] | None = None
-        self._first_key: tuple[str, int] | None = None
+        self._first_time: FirstTime | None = None
         self._last_hmac: str | None = None
         self._last_key: str | None = None
         self._one_checksum: str | None = None
@@ -154,7 +154,7 @@ class Judge:
             file_faults=self._file_faults,
             members=list(self._members),
             first_link=self._first_link,
-            first_key=self._first_key,
+            first_time=self._first_time,
             last_hmac=self._last_hmac,
             last_key=self._last_key,
             one_checksum=self._one_checksum,
@@ -195,8 +195,9 @@ class Judge:
             return False
         if not self.count:
             self._first_link = (first, block.offset)
-            self._first_key = (keys[0], block.offset)
             self._one_checksum = checksums[0]
+        if self._first_time is None:
+            self._first_time = FirstTime(keys[0], entries[0].ts, self.count, block.offset)
         self._last_hmac, self._last_key = hmacs[-1], keys[-1]
         if self._one_checksum is not None and checksums.count(self._one_checksum) != number:
             self._one_checksum = None
@@ -304,8 +305,8 @@ class Judge:
         if key is None:
             self._fault("FIELD_FORMAT", offset, "/ts", "an RFC 3339 time", ts)
             return
-        if self.count == 0:
-            self._first_key = (key, offset)
+        if self._first_time is None:
+            self._first_time = FirstTime(key, ts, self.count, offset)
         elif self._last_key is not None and key < self._last_key:
             self._fault("TIME_REGRESSION", offset, "/ts", self._last_key, ts)
         if self._latest is not None and key > self._latest:
@@ -324,11 +325,13 @@ class Judge:
             self._one_checksum = None
         if self._state_sha256 is not None and checksum == self._state_sha256:
             self._bound = self.count
-        actor = texts["actor"]
-        if actor in self._lone:
+        actor = members.get("actor")
+        if not isinstance(actor, str):
+            pass
+        elif actor in self._lone:
             del self._lone[actor]
             self._repeated.add(actor)
-        elif actor and actor not in self._repeated:
+        elif actor not in self._repeated:
             self._lone[actor] = Lone(self.count, offset, texts["action"])
         self._last = [texts[name] for name in ("ts", "actor", "action", "cp_to", "state_checksum", "hmac")]
 
@@ -371,14 +374,13 @@ def _as_members(entry: FastEntry) -> dict[str, Any]:
     return {name: value for name in MEMBERS if (value := getattr(entry, name)) is not msgspec.UNSET}
 
 
-# The UTF-8 of CONTROL beyond ASCII, each with a literal beginning, which makes the search quick.
+# The UTF-8 of CONTROL beyond ASCII by its first byte, which most blocks do not hold at all.
 _CONTROL_UTF8 = tuple(
-    re.compile(pattern)
-    for pattern in (
-        rb"\xc2[\x80-\x9f]",
-        rb"\xd8\x9c",
-        rb"\xe2\x80[\x8e\x8f\xaa-\xae]",
-        rb"\xe2\x81[\xa6-\xa9]",
+    (first, re.compile(pattern))
+    for first, pattern in (
+        (0xC2, rb"\xc2[\x80-\x9f]"),
+        (0xD8, rb"\xd8\x9c"),
+        (0xE2, rb"\xe2(?:\x80[\x8e\x8f\xaa-\xae]|\x81[\xa6-\xa9])"),
     )
 )
 
@@ -387,7 +389,9 @@ def _may_hold_control(data: bytes) -> bool:
     """Whether a text of a proven block can hold a control character: escaped, DEL, or beyond ASCII."""
     if b"\\" in data or b"\x7f" in data:
         return True
-    return not data.isascii() and any(pattern.search(data) for pattern in _CONTROL_UTF8)
+    return not data.isascii() and any(
+        first in data and pattern.search(data) for first, pattern in _CONTROL_UTF8
+    )
 
 
 def _kind(value: Any) -> str:

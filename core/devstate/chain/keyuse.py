@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+import re
 
 import msgspec
 
@@ -11,6 +11,9 @@ from .report import KeyUse
 from .segment import BAD, UNCHECKED
 
 __all__ = ["KeyFault", "Run", "judge_keys", "runs_of"]
+
+
+_EQUAL_BYTES = re.compile(rb"(.)\1*+", re.DOTALL)
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -32,15 +35,14 @@ class KeyFault(msgspec.Struct, frozen=True):
 def runs_of(macs: bytes) -> list[Run]:
     """The runs of equal keys; entries that did not verify neither make nor break a run."""
     keyed: list[Run] = []
-    at = 0
-    for value, group in groupby(macs):
-        length = sum(1 for _ in group)
-        if value not in (BAD, UNCHECKED):
-            if keyed and keyed[-1].key == value:
-                keyed[-1] = Run(value, keyed[-1].first, at + length - 1)
-            else:
-                keyed.append(Run(value, at, at + length - 1))
-        at += length
+    for found in _EQUAL_BYTES.finditer(macs):
+        value = macs[found.start()]
+        if value in (BAD, UNCHECKED):
+            continue
+        if keyed and keyed[-1].key == value:
+            keyed[-1] = Run(value, keyed[-1].first, found.end() - 1)
+        else:
+            keyed.append(Run(value, found.start(), found.end() - 1))
     return keyed
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from .faults import WARNINGS, Fault, FileFault
 
-__all__ = ["BAD", "UNCHECKED", "Lone", "Segment", "join"]
+__all__ = ["BAD", "UNCHECKED", "FirstTime", "Lone", "Segment", "join"]
 
 # Values in `Segment.macs` beside the number of the key that verified an entry.
 BAD = 255
@@ -25,6 +25,15 @@ class Lone(msgspec.Struct, frozen=True, array_like=True):
     index: int
     offset: int
     action: str
+
+
+class FirstTime(msgspec.Struct, frozen=True, array_like=True):
+    """The first time that can be read: as a sort key and as it stands, and whose it is."""
+
+    key: str
+    ts: str
+    index: int
+    offset: int
 
 
 class Segment(msgspec.Struct, array_like=True):
@@ -41,7 +50,7 @@ class Segment(msgspec.Struct, array_like=True):
     file_faults: list[FileFault]
     members: list[str]  # those that the HMAC does not cover, in order of appearance
     first_link: tuple[str | None, int] | None  # hmac_prev of the first entry, and its offset
-    first_key: tuple[str, int] | None  # the first entry's time as a sort key, and its offset
+    first_time: FirstTime | None
     last_hmac: str | None
     last_key: str | None
     one_checksum: str | None  # where all entries name the same state
@@ -73,8 +82,11 @@ def _join_two(a: Segment, b: Segment, cap: int) -> Segment:
         stored, offset = b.first_link
         if stored is not None and stored != a.last_hmac:
             fresh.append(Fault("CHAIN_LINK_BROKEN", base, offset, "/hmac_prev", a.last_hmac, stored))
-    if b.first_key is not None and a.last_key is not None and b.first_key[0] < a.last_key:
-        fresh.append(Fault("TIME_REGRESSION", base, b.first_key[1], "/ts", a.last_key, b.first_key[0]))
+    late = b.first_time
+    if late is not None:
+        late = msgspec.structs.replace(late, index=late.index + base)
+        if a.last_key is not None and late.key < a.last_key:
+            fresh.append(Fault("TIME_REGRESSION", late.index, late.offset, "/ts", a.last_key, late.ts))
     for fault in fresh:
         if fault.code not in WARNINGS:
             errors[base] = 1
@@ -97,20 +109,24 @@ def _join_two(a: Segment, b: Segment, cap: int) -> Segment:
         count=a.count + b.count,
         macs=a.macs + b.macs,
         errors=bytes(errors),
-        faults=_capped([*a.faults, *fresh, *moved], cap),
+        faults=_capped([*a.faults, *sorted([*fresh, *moved], key=_index)], cap),
         fault_counts=counts,
         file_faults=[*a.file_faults, *b.file_faults],
         members=list(dict.fromkeys([*a.members, *b.members])),
         first_link=a.first_link,
-        first_key=a.first_key,
+        first_time=a.first_time or late,
         last_hmac=b.last_hmac,
-        last_key=b.last_key or a.last_key,
+        last_key=b.last_key if b.last_key is not None else a.last_key,
         one_checksum=a.one_checksum if a.one_checksum == b.one_checksum else None,
         bound_entry=b.bound_entry + base if b.bound_entry is not None else a.bound_entry,
         repeated_actors=sorted(repeated),
         lone_actors={actor: entry for actor, entry in lone.items() if actor not in repeated},
         last_entry=b.last_entry,
     )
+
+
+def _index(fault: Fault) -> int:
+    return fault.index
 
 
 def _capped(faults: list[Fault], cap: int) -> list[Fault]:
