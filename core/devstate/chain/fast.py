@@ -56,6 +56,8 @@ def decode_block(block: bytes, layout: Layout) -> list[FastEntry] | None:
         return None
     value = entries if layout.form == "array" else _Entries(entries)
     formatted = _format(_encode(value), indent=layout.indent)
+    if layout.eol != "\n":  # no text of a proven block holds a raw line end
+        formatted = formatted.replace(b"\n", layout.eol.encode())
     start = len(layout.opening)
     if len(formatted) != start + len(block) + len(layout.closing) or not formatted.startswith(block, start):
         return None

@@ -70,7 +70,7 @@ def regular_part(source: Source) -> tuple[Layout | None, int | None]:
         return None, None
     tail = source.pread(256, max(0, source.size - 256))
     ending = tail.rstrip(b" \t\r\n")
-    if not ending.endswith(b"\n" + layout.margin + b"}" + layout.closing):
+    if not ending.endswith(layout.last + layout.closing):
         return layout, None
     return layout, source.size - len(tail) + len(ending) - len(layout.closing)
 
@@ -100,8 +100,8 @@ def _boundary(source: Source, layout: Layout, target: int, stop: int) -> tuple[i
         data = source.pread(size, at)
         found = data.find(layout.between)
         if found >= 0:
-            end = at + found + 2 + len(layout.margin)
-            return (end, at + found + len(layout.between) - 2) if end < stop else None
+            end = at + found + len(layout.last)
+            return (end, end + len(layout.gap)) if end < stop else None
         at += max(1, len(data) - len(layout.between))
         if not data:
             return None

@@ -116,13 +116,13 @@ class HistoryIndex(msgspec.Struct, frozen=True):
 
 def _split(data: bytes, layout: Layout) -> list[tuple[int, bytes]]:
     """The entries of a regular block with their places in it."""
-    gap = len(layout.between)
-    tail, head = len(layout.margin) + 2, 2  # of the boundary, what belongs to the entry before and after it
+    tail, gap = len(layout.last), len(layout.gap)
+    between = layout.between
     result: list[tuple[int, bytes]] = []
     start = 0
-    while (found := data.find(layout.between, start)) >= 0:
+    while (found := data.find(between, start)) >= 0:
         result.append((start, data[start : found + tail]))
-        start = found + gap - head
+        start = found + tail + gap
     result.append((start, data[start:]))
     return result
 

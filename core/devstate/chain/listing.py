@@ -67,7 +67,7 @@ class Listing:
             yield from self._singles(layout, stop, None)
             return
         between = layout.between
-        tail = 2 + len(layout.margin)
+        tail, gap = len(layout.last), len(layout.gap)
         while stop is None or cursor.position < stop:
             found = cursor.data.find(between, cursor.position - cursor.base + _BLOCK)
             if found < 0 and not cursor.complete:
@@ -80,9 +80,10 @@ class Listing:
             end = cursor.base + found + tail if found >= 0 or stop is None else stop
             data = cursor.slice(cursor.position, end)
             entries = decode_block(data, layout) if len(data) <= self._limits.entry_bytes else None
-            if entries:
+            # On one line an object inside an entry can look like the beginning of one.
+            if entries and (layout.indent > 0 or data.count(between) == len(entries) - 1):
                 yield Block(cursor.position, data, entries, layout)
-                cursor.position = end if found < 0 else cursor.base + found + len(between) - 2
+                cursor.position = end if found < 0 else end + gap
             elif (yield from self._singles(layout, stop, end)):
                 return
 
@@ -133,8 +134,8 @@ class Listing:
     def _is_regular(self, layout: Layout, comma: int) -> bool:
         """True where the comma and the brace after it stand as the layout puts them between two entries."""
         cursor = self._cursor
-        start = comma - len(layout.margin) - 2
-        if len(cursor.data) - (cursor.position - cursor.base) < 2:
+        start = comma - len(layout.last)
+        if len(cursor.data) - (cursor.position - cursor.base) < len(layout.first):
             cursor.more()
         return start >= cursor.base and cursor.data.startswith(layout.between, start - cursor.base)
 
@@ -177,11 +178,11 @@ class Listing:
         if layout is None:
             return None
         cursor = self._cursor
-        width = 2 + len(layout.margin)
+        width = len(layout.last)
         found = cursor.find(layout.between, start)
         if found >= 0:
             return found + width
-        last = cursor.data.rfind(b"\n" + layout.margin + b"}" + layout.closing, start - cursor.base)
+        last = cursor.data.rfind(layout.last + layout.closing, start - cursor.base)
         return None if last < 0 else cursor.base + last + width
 
     def _cut_off(self, start: int) -> FileFault:
