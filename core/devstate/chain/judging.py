@@ -88,7 +88,8 @@ class Judge:
             self._fault(flaw.code, single.offset + flaw.offset, flaw.member, detail=flaw.detail)
         value = single.parsed.value
         if isinstance(value, dict):
-            self._add_members(cast("dict[str, Any]", value), single.offset, look_for_control=True)
+            suspicious = _may_hold_control(single.raw)
+            self._add_members(cast("dict[str, Any]", value), single.offset, look_for_control=suspicious)
             return
         if value is not msgspec.UNSET:
             self._fault("FIELD_TYPE", single.offset, "", "an object", _kind(value))
@@ -362,11 +363,12 @@ _PROVISIONAL = bytes(66 if key == BAD else 69 if key == UNCHECKED else 71 for ke
 def entry_offsets(block: Block) -> list[int]:
     """Where each entry of a block begins in the file."""
     offsets = [block.offset]
-    boundary = block.layout.between
-    found = block.data.find(boundary)
+    between = block.layout.between
+    ahead = len(block.layout.last) + len(block.layout.gap)
+    found = block.data.find(between)
     while found >= 0:
-        offsets.append(block.offset + found + len(boundary) - 2)
-        found = block.data.find(boundary, found + len(boundary))
+        offsets.append(block.offset + found + ahead)
+        found = block.data.find(between, found + ahead)
     return offsets
 
 
