@@ -13,7 +13,13 @@ from chain_samples import chain, dump
 from devstate.chain import MEMBERS, REFERENCE, Layout, detect_layout, format_history
 from devstate.chain.layout import reference_text
 
-LAYOUTS = [Layout(form, indent) for form in ("array", "entries") for indent in (1, 2, 4, 8)]
+LAYOUTS = [
+    Layout(form, indent, eol)
+    for form in ("array", "entries")
+    for indent in (-1, 0, 1, 2, 4, 8)
+    for eol in ("\n", "\r\n")
+    if indent > 0 or eol == "\n"
+]
 
 _text = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 _metadata = st.dictionaries(
@@ -38,8 +44,11 @@ def document(entries: list[Any], layout: Layout) -> Any:
 @given(st.lists(_metadata, max_size=3), st.sampled_from(LAYOUTS))
 def test_format_history_writes_what_python_writes(metadata: list[Any], layout: Layout) -> None:
     entries = [{"ts": "x", "metadata": item} for item in metadata]
-    expected = json.dumps(document(entries, layout), indent=layout.indent, ensure_ascii=False).encode()
-    assert format_history(entries, layout) == expected
+    style: dict[str, Any] = {"indent": layout.indent} if layout.indent > 0 else {}
+    if layout.indent < 0:
+        style["separators"] = (",", ":")
+    expected = json.dumps(document(entries, layout), ensure_ascii=False, **style).replace("\n", layout.eol)
+    assert format_history(entries, layout) == expected.encode()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -51,8 +60,8 @@ def test_a_file_in_a_layout_is_its_parts(layout: Layout) -> None:
     assert data.endswith(b"}" + layout.closing)
     assert data.count(layout.between) == 2
     texts = [reference_text(members, layout) for members in entries]
-    gap = layout.between[len(layout.margin) + 2 : -2]  # without the two braces and their lines
-    assert layout.opening + gap.join(texts) + layout.closing == data
+    assert layout.between == layout.last + layout.gap + layout.first
+    assert layout.opening + layout.gap.join(texts) + layout.closing == data
 
 
 def test_the_reference_is_an_array_with_indent_4() -> None:
@@ -67,11 +76,13 @@ def test_the_reference_is_an_array_with_indent_4() -> None:
         b"",
         b"[]",
         b"[\n]",
-        b'[{"ts": ""}]',
+        b'[{"actor": "", "ts": ""}]',  # on one line an entry is known by its first member
+        b'[{"ts" : ""}]',
         b'[\n{\n"ts"',  # indent 0
         b"[\n         {\n",  # nine spaces
         b"[\n\t{\n",
-        b"[\r\n    {\r\n",
+        b"[\r\n    {\n",
+        b"[\r    {\r",
         b'{\n    "entries": [\n    {\n',  # the inner indent is not twice the outer one
         b'{\n    "other": [\n        {\n',
         b'\xef\xbb\xbf[\n    {\n        "ts"',

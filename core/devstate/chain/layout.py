@@ -101,7 +101,7 @@ def reference_text(members: Mapping[str, Any], layout: Layout = REFERENCE) -> by
     """One entry as the reference writes it: the known members in their order, then the others."""
     ordered = {name: members[name] for name in MEMBERS if name in members}
     ordered.update(members)
-    text = json.dumps(ordered, indent=layout.indent, ensure_ascii=False)
+    text = _dumps(ordered, layout)
     return text.encode("utf-8", "surrogatepass").replace(b"\n", b"\n" + layout.margin)
 
 
@@ -110,8 +110,16 @@ def format_history(entries: Iterable[Mapping[str, Any]], layout: Layout = REFERE
     listed = list(entries)
     value: Any = listed if layout.form == "array" else {"entries": listed}
     if any(_has_float(entry) for entry in listed):  # the two writers differ in how they spell some floats
-        return json.dumps(value, indent=layout.indent, ensure_ascii=False).encode()
-    return msgspec.json.format(msgspec.json.encode(value), indent=layout.indent)
+        return _dumps(value, layout).encode()
+    text = msgspec.json.format(msgspec.json.encode(value), indent=layout.indent)
+    return text if layout.eol == "\n" else text.replace(b"\n", layout.eol.encode())
+
+
+def _dumps(value: Any, layout: Layout) -> str:
+    separators = (",", ":") if layout.indent < 0 else None
+    indent = layout.indent if layout.indent > 0 else None
+    text = json.dumps(value, indent=indent, separators=separators, ensure_ascii=False)
+    return text.replace("\n", layout.eol)
 
 
 def _has_float(value: Any) -> bool:
