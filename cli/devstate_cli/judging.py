@@ -113,7 +113,7 @@ def _of_the_chain(finding: Finding) -> bool:
     """
     if finding.where.file != ".trae/state.json":
         return True
-    return finding.code in ("INPUT_UNREADABLE", "CHANGED_DURING_READ", "STATE_MISMATCH", "STATE_UNBOUND")
+    return finding.code in ("INPUT_UNREADABLE", "CHANGED_DURING_READ", "STATE_UNBOUND")
 
 
 def _workspace_of(file: str) -> str | None:

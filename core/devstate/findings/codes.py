@@ -89,11 +89,6 @@ CODES: dict[str, Code] = {
         "a number that programs do not agree on (beyond 2^53, NaN, infinite)",
         "Write such a number as a string.",
     ),
-    "STATE_MISMATCH": Code(
-        Class.INTEGRITY,
-        "state.json is not the state that the chain's head is bound to",
-        "Restore state.json, or record the change with an entry.",
-    ),
     "ARTIFACT_MISMATCH": Code(
         Class.INTEGRITY,
         "a listed artifact's bytes differ from its checksum",
@@ -145,11 +140,6 @@ CODES: dict[str, Code] = {
         "all links are intact but no entry verifies: this is not the key of the chain",
         "Give the chain's own secret (BEAMLINE_HMAC_SECRET or --secret-file).",
     ),
-    "KEY_UNKNOWN": Code(
-        Class.UNDECIDABLE,
-        "an entry names a key that the ring does not have",
-        "Add the key to the key ring (--keyring).",
-    ),
     "KEY_MISSING": Code(
         Class.UNDECIDABLE,
         "no secret is configured and defaults are not allowed here",
@@ -164,11 +154,6 @@ CODES: dict[str, Code] = {
         Class.UNDECIDABLE,
         "a file that the check needs cannot be read",
         "Check its kind and permissions.",
-    ),
-    "VERSION_UNKNOWN": Code(
-        Class.UNDECIDABLE,
-        "the document is of a version that this program does not know",
-        "Use a newer DevState.",
     ),
     # -- policy ------------------------------------------------------------------------------------
     "WEAK_KEY": Code(
@@ -196,11 +181,6 @@ CODES: dict[str, Code] = {
         Class.POLICY,
         "the last entry's state_checksum is not the checksum of state.json as it stands",
         "Append an entry after each change of state.json; see docs/findings.md for the circle in v1.",
-    ),
-    "CONFUSABLE": Code(
-        Class.POLICY,
-        "a name looks like another one but is written with other characters",
-        "Use the known spelling.",
     ),
     "CONTROL_CHARS": Code(
         Class.POLICY,

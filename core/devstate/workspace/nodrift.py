@@ -37,7 +37,6 @@ _TEXT_CODES = frozenset(
         "LIMIT_EXCEEDED",
         "SHAPE",
         "TORN_FILE",
-        "VERSION_UNKNOWN",
     }
 )
 
