@@ -51,16 +51,16 @@ def test_format_history_writes_what_python_writes(metadata: list[Any], layout: L
     assert format_history(entries, layout) == expected.encode()
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_a_file_in_a_layout_is_its_parts(layout: Layout) -> None:
     entries = chain(3)
     data = format_history(entries, layout)
     assert detect_layout(data[:128]) == layout
-    assert data.startswith(layout.opening + b"{")
-    assert data.endswith(b"}" + layout.closing)
+    assert data.startswith(layout.opening + layout.first)
+    assert data.endswith(layout.last + layout.closing)
+    assert layout.between == layout.last + layout.gap + layout.first
     assert data.count(layout.between) == 2
     texts = [reference_text(members, layout) for members in entries]
-    assert layout.between == layout.last + layout.gap + layout.first
     assert layout.opening + layout.gap.join(texts) + layout.closing == data
 
 

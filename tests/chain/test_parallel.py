@@ -131,8 +131,11 @@ def test_the_report_does_not_tell_the_number_of_processes(fault: str) -> None:
         b"[" * 5000,
         format_history(HONEST, Layout("entries", 2)),
         format_history(HONEST, Layout("array", 1)),
+        format_history(HONEST, Layout("array", -1)),
+        format_history(HONEST, Layout("array", 4, "\r\n")),
+        format_history(HONEST, Layout("entries", 2, "\r\n")) + b"\r\n",
     ],
-    ids=range(19),
+    ids=range(22),
 )
 def test_the_whole_file_in_any_form(data: bytes) -> None:
     compare(data)
@@ -250,11 +253,13 @@ def test_no_descriptor_is_left() -> None:
     assert sorted(os.listdir("/dev/fd")) == before
 
 
-BIG = 20_000
+BIG = 24_000
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", ["honest", "tampered", "border", "noncanonical", "damaged", "all bad"])
+@pytest.mark.parametrize(
+    "kind", ["honest", "tampered", "border", "noncanonical", "compact", "damaged", "all bad"]
+)
 def test_large_files(kind: str) -> None:
     """More than twice what is worth a process, so that nothing needs to be lowered."""
     entries = chain(BIG)
@@ -268,10 +273,12 @@ def test_large_files(kind: str) -> None:
     elif kind == "border":
         data = dump([*entries[:border], *entries[border + 1 :]])
     elif kind == "noncanonical":
-        data = dump(entries, None)
+        data = data.replace(b'"actor": ', b'"actor" : ')
+    elif kind == "compact":
+        data = format_history(entries, Layout("array", -1))
     elif kind == "damaged":
         data = data.replace(b'"step_15000",', b'"step_15000,')
     elif kind == "all bad":
         data = dump([members | {"action": "EVIL"} for members in entries])
     compare(data)
-    assert divided(data, 2) == (kind not in ("noncanonical", "damaged"))
+    assert divided(data, 2) == (kind != "damaged" and len(data) >= 2 * parallel._WORTH_A_PROCESS)
