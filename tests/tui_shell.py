@@ -10,6 +10,7 @@ from time import monotonic
 from textual.pilot import Pilot
 from textual.screen import Screen
 
+from devstate.clock import SYSTEM, Clock
 from devstate.demo import DemoWorkspace, demo_workspace, ugly_workspace, write_demo
 from devstate.settings import Settings, TuiSettings
 from devstate_tui.app import DevStateApp
@@ -41,10 +42,11 @@ async def inspector(
     read: bool = True,
     tui: Mapping[str, object] | None = None,
     demo: bool = False,
+    clock: Clock = SYSTEM,
 ) -> AsyncIterator[tuple[DevStateApp, Pilot[int]]]:
     """The running app on `root`, after its first reading (unless `read` is false)."""
     settings = Settings(tui=TuiSettings(**tui)) if tui is not None else None  # type: ignore[arg-type]
-    app = DevStateApp(str(root), settings=settings, demo=demo, environ=environ(home))
+    app = DevStateApp(str(root), settings=settings, demo=demo, environ=environ(home), clock=clock)
     async with app.run_test(size=size, notifications=True) as pilot:
         if read:
             await until(pilot, lambda: app.reading is not None)

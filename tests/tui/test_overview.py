@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -194,6 +195,31 @@ async def test_a_folder_that_is_not_there_is_told(tmp_path):
         await until(pilot, lambda: shows(app.screen, "✔ INTACT"))
 
 
+async def test_texts_of_the_data_are_not_markup(tmp_path):
+    """Square brackets are colours and links to the toolkit; in a path they are only brackets."""
+    nasty = "docs/[bold red]x[/nothing][@click=app.quit]y[/].md"
+    root = write(tmp_path / "w")
+    state = root / ".trae" / "state.json"
+    document = json.loads(state.read_text())
+    document["artifact_checksums"][0]["path"] = nasty
+    document["agents"][0]["task"] = nasty
+    document["project"] = "[red]p[/oops]"
+    state.write_text(json.dumps(document))
+    async with inspector(root, tmp_path, size=(120, 40)) as (app, pilot):
+        assert shows(app.screen, f"✘ NOT IN ORDER  the chain verifies, but 1 error: {nasty}", "[red]p[/oops]")
+        await pilot.click("#artifacts")
+        await until(pilot, lambda: shows(app.screen, f"✘ missing  {nasty}"))
+        await pilot.press("escape")
+        await pilot.click("#checkpoint")
+        await until(pilot, lambda: isinstance(app.screen, DetailDialog) and shows(app.screen, nasty[:40]))
+        await pilot.press("escape", "f", "enter")
+        await until(pilot, lambda: shows(app.screen, "What to do", nasty))
+        await pilot.press("escape", "colon", *"artifact_mi")
+        await until(pilot, lambda: shows(app.screen, f"ARTIFACT_MISSING: {nasty}"))
+        await pilot.press("escape", "escape", "v")
+        await until(pilot, lambda: shows(app.screen, "sha256"))
+
+
 async def test_texts_of_the_data_cannot_steer_the_terminal(tmp_path):
     async with inspector(write_ugly(tmp_path / "w"), tmp_path, size=(120, 60)) as (app, pilot):
         for keys in ((), ("f", "G"), ("l", "G")):
@@ -208,3 +234,15 @@ async def test_it_fits_every_terminal(tmp_path, size):
         lines = text_of(app.screen).splitlines()
         assert any("BROKEN" in line for line in lines[:5])
         assert any("help" in line for line in lines[-1:])
+
+
+async def test_a_faulty_setting_is_told_and_a_mended_one_taken(tmp_path):
+    root = write(tmp_path / "w")
+    config = root / "devstate.toml"
+    config.write_text("jobs = 0\n")
+    async with inspector(root, tmp_path, read=False) as (app, pilot):
+        await until(pilot, lambda: shows(app.screen, "✘ CANNOT READ", "`jobs` must be from 1", "✘ NOT LIVE"))
+        assert shows(app.screen, "What to do:"), text_of(app.screen)
+        config.write_text("jobs = 1\n")
+        await until(pilot, lambda: shows(app.screen, "✔ INTACT", "LIVE "))
+        assert not shows(app.screen, "NOT LIVE")

@@ -9,13 +9,16 @@ import sys
 import pytest
 from textual.command import CommandPalette
 
+from devstate.chain import VerificationCancelled
 from devstate.demo import demo_workspace
+from devstate.workspace import Workspace
 from devstate_tui.actions import ACTIONS
 from devstate_tui.app import DevStateApp
 from devstate_tui.layout import Layout, load_layout
 from devstate_tui.screens.chain import ChainScreen
 from devstate_tui.screens.dialogs.help import HelpDialog
 from devstate_tui.screens.dialogs.verify import VerifyDialog
+from devstate_tui.services.verifier import Verifier
 from tui_shell import environ, inspector, shows, text_of, until, write, write_ugly
 
 
@@ -93,15 +96,29 @@ async def test_verify_of_a_broken_chain_leads_to_the_break(tmp_path):
         await until(pilot, lambda: isinstance(app.screen, ChainScreen) and shows(app.screen, "Entry 160"))
 
 
-async def test_verify_can_be_cancelled(tmp_path):
-    root = write(tmp_path / "w", demo_workspace(entries=60_000))
+def test_a_verification_stops_when_it_is_cancelled(tmp_path):
+    root = write(tmp_path / "w", demo_workspace(entries=3000))
+    with Workspace.open(str(root)) as workspace:
+        verifier = Verifier(workspace)
+        seen = []
+
+        def stop(progress):
+            seen.append(progress.entries)
+            verifier.cancel()
+
+        with pytest.raises(VerificationCancelled):
+            verifier.run(stop)
+        assert len(seen) == 1
+        assert seen[0] < 3000
+
+
+async def test_escape_leaves_a_running_verification(tmp_path):
+    root = write(tmp_path / "w", demo_workspace(entries=3000))
     async with inspector(root, tmp_path) as (app, pilot):
-        await pilot.press("v")
-        await until(pilot, lambda: isinstance(app.screen, VerifyDialog))
-        dialog = app.screen
-        await pilot.press("escape")
-        await until(pilot, lambda: app.screen is not dialog)
-        assert isinstance(dialog, VerifyDialog) and dialog._receipt is None
+        await pilot.press("v", "escape")
+        await until(pilot, lambda: not isinstance(app.screen, VerifyDialog) and len(app.screen_stack) == 1)
+        await pilot.press("2")
+        await until(pilot, lambda: app.current_mode == "chain")
 
 
 async def test_verify_of_a_history_that_is_gone_says_so(tmp_path):
@@ -424,4 +441,27 @@ def test_no_color_gives_a_picture_without_any_colour(tmp_path):
     }
     colours = {code for code in codes if 30 <= code <= 38 or 40 <= code <= 48 or 90 <= code <= 107}
     assert colours == set()
+    assert process.exitstatus == 0
+
+
+def test_an_idle_inspector_writes_nothing(tmp_path):
+    import pexpect
+
+    root = write(tmp_path / "w")
+    process = pexpect.spawn(
+        sys.executable,
+        ["-c", f"import sys, devstate_tui; sys.exit(devstate_tui.run({str(root)!r}))"],
+        dimensions=(24, 80),
+        timeout=30,
+        env={**environ_of_process(), **environ(tmp_path)},
+    )
+    process.expect("VERIFIED 30")
+    with pytest.raises(pexpect.TIMEOUT):
+        while True:  # the rest of that picture
+            process.read_nonblocking(1 << 16, timeout=1)
+    with pytest.raises(pexpect.TIMEOUT):
+        raise AssertionError(f"it ticks: {process.read_nonblocking(1 << 16, timeout=2)!r}")
+    process.send("q")
+    process.expect(pexpect.EOF)
+    process.close()
     assert process.exitstatus == 0

@@ -44,7 +44,13 @@ SCREENS: tuple[tuple[str, str], ...] = (("overview", "Overview"), ("chain", "Cha
 ACTIONS: tuple[Action, ...] = (
     # -- everywhere --------------------------------------------------------------------------------
     Action(
-        "app.overview", ("1",), "show('overview')", "overview", "Show the Overview", command="devstate status"
+        "app.overview",
+        ("1",),
+        "show('overview')",
+        "overview",
+        "Show the Overview",
+        shown=True,
+        command="devstate status",
     ),
     Action(
         "app.chain",

@@ -15,6 +15,7 @@ from textual.content import Content
 from textual.reactive import var
 from textual.screen import Screen
 
+from devstate.clock import SYSTEM, Clock
 from devstate.errors import DevStateError
 
 from . import messages
@@ -89,6 +90,7 @@ class DevStateApp(App[int]):
         db: str | None = None,
         demo: bool = False,
         environ: Mapping[str, str] | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         environ = os.environ if environ is None else environ
         # Under NO_COLOR the terminal's own colours are kept, instead of a picture in shades of grey.
@@ -99,6 +101,7 @@ class DevStateApp(App[int]):
         self.folders: UserFolders = user_folders(environ)
         self._settings = settings
         self._db = db
+        self._clock = clock
         self._feed: Feed | None = None
         self._problems: list[Problem] = []
         self.keymap: Keymap = self._load_keymap()
@@ -140,7 +143,9 @@ class DevStateApp(App[int]):
         """Begin to read; only now, so that the first picture never waits for a file."""
         from .services.feed import Feed
 
-        self._feed = Feed(self.root, settings=self._settings, db=self._db, post=self.post_message)
+        self._feed = Feed(
+            self.root, settings=self._settings, db=self._db, clock=self._clock, post=self.post_message
+        )
         self.run_worker(self._feed.run, thread=True, group="feed", exclusive=True)
         for problem in self._problems:
             self.notify(

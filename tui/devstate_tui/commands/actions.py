@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.markup import escape
 
 from devstate_tui.actions import ACTIONS, Action
 from devstate_tui.keymap import key_label
@@ -55,4 +56,4 @@ class ActionCommands(Provider):
             parts.append(f"same as: {action.command}")
         if reason:
             parts.append(f"not now: {reason}")
-        return "   ".join(parts)
+        return escape("   ".join(parts))

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.command import Hit, Hits, Provider
+from textual.content import Content
 
 from devstate.findings import Finding, shortened
 from devstate_tui.messages import OpenFinding
@@ -24,15 +25,18 @@ class FindingCommands(Provider):
 
     async def search(self, query: str) -> Hits:
         app = cast("DevStateApp", self.app)
-        matcher = self.matcher(query)
         wanted = query.casefold()
         for finding in (app.reading.findings if app.reading is not None else ())[:_MOST]:
             text = f"{finding.code}: {shortened(finding.message, 200)}"
             # Not fuzzy, and below every action: a long sentence has the letters of almost any word in it.
             if wanted in text.casefold():
-                yield Hit(
-                    _SCORE, matcher.highlight(text), partial(_open, app, finding), help="open this finding"
-                )
+                yield Hit(_SCORE, _lit(text, wanted), partial(_open, app, finding), text, "open this finding")
+
+
+def _lit(text: str, wanted: str) -> Content:
+    """The text as it is (nothing in it is markup), with the found part lit."""
+    begin = text.casefold().find(wanted)
+    return Content(text).stylize("bold underline", begin, begin + len(wanted))
 
 
 def _open(app: DevStateApp, finding: Finding) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from devstate.chain import Answer, ChainReport
     from devstate.workspace import Reading
 
-__all__ = ["Line", "Overview", "Tone", "numbered", "overview", "severity_mark"]
+__all__ = ["Line", "Overview", "Tone", "numbered", "overview", "severity_mark", "told"]
 
 Tone = Literal["good", "bad", "look", "plain", "muted"]
 Opens = Literal["chain", "entry", "artifacts", "text", "findings"]
@@ -84,6 +84,11 @@ def numbered(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def told(finding: Finding, root: str) -> str:
+    """What a finding says, as one line that is safe to show; paths in the workspace are relative to it."""
+    return visible(finding.message.replace(root.rstrip("/") + "/", ""))
+
+
 def severity_mark(severity: Severity) -> tuple[str, Tone]:
     """The glyph of a severity and the tone it is said in."""
     return _MARKS[severity]
@@ -105,11 +110,11 @@ def _headline(reading: Reading) -> Line:
     errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
     chain = reading.chain
     if reading.unreadable:
-        text = visible(errors[0].message) if errors else "neither state.json nor history.json can be read"
+        text = told(errors[0], reading.root) if errors else "neither state.json nor history.json can be read"
         return line("✘", "CANNOT READ", text, "bad", "findings")
     if chain is None:
         of_history = [finding for finding in errors if finding.where.file == _HISTORY]
-        text = visible((of_history or errors)[0].message) if errors else "the history cannot be read"
+        text = told((of_history or errors)[0], reading.root) if errors else "the history cannot be read"
         return line("✘", "NO HISTORY", text, "bad", "findings")
     if chain.answers.integrity.status == "no":
         first = chain.first_bad
@@ -121,7 +126,7 @@ def _headline(reading: Reading) -> Line:
     if chain.answers.integrity.status == "unknown":
         return line("?", "UNDECIDED", visible(chain.answers.integrity.sentence), "look", "findings")
     if errors:
-        text = f"the chain verifies, but {numbered(len(errors), 'error')}: {visible(errors[0].message)}"
+        text = f"the chain verifies, but {numbered(len(errors), 'error')}: {told(errors[0], reading.root)}"
         return line("✘", "NOT IN ORDER", text, "bad", "findings")
     warnings = sum(finding.severity is Severity.WARNING for finding in reading.findings)
     entries = "its one entry verifies" if chain.entries == 1 else f"all {chain.entries:,} entries verify"

@@ -19,6 +19,7 @@ from devstate_tui.messages import IndexGrew, ReadingArrived, ReadingStarted, Wat
 
 if TYPE_CHECKING:
     from devstate.chain import Progress
+    from devstate.clock import Clock
     from devstate.errors import DevStateError
     from devstate.settings import Settings
     from devstate.workspace import Workspace
@@ -37,11 +38,13 @@ class Feed:
         *,
         settings: Settings | None,
         db: str | None,
+        clock: Clock,
         post: Callable[[Message], object],
     ) -> None:
         self._root = root
         self._settings = settings
         self._db = db
+        self._clock = clock
         self._post = post
         self._stop = threading.Event()
         self._told_at = 0.0
@@ -73,7 +76,9 @@ class Feed:
     async def _follow_workspace(self) -> None:
         from devstate.workspace import Workspace
 
-        with Workspace.open(self._root, settings=self._settings, db=self._db, absent_ok=True) as workspace:
+        with Workspace.open(
+            self._root, settings=self._settings, db=self._db, clock=self._clock, absent_ok=True
+        ) as workspace:
             self.workspace = workspace
             self._post(ReadingStarted(workspace))
             async for reading in workspace.watch(stop=self._stop, on_progress=self._progressed):
@@ -97,6 +102,5 @@ class Feed:
             async for _ in awatch(folder, stop_event=self._stop, debounce=100, step=20, recursive=False):
                 return
         except OSError:
-            await asyncio.to_thread(
-                self._stop.wait, 1.0
-            )  # a folder that cannot even be watched: look now and then
+            # A folder that cannot even be watched: look now and then.
+            await asyncio.to_thread(self._stop.wait, 1.0)

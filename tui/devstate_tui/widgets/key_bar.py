@@ -62,6 +62,8 @@ class KeyBar(Widget):
         live = {active.binding.id for active in self.screen.active_bindings.values()}
         last = self._key(_KNOWN[_LAST]) if _LAST in live else Content("")
         shown = [action for action in ACTIONS if action.id in live and action.shown and action.id != _LAST]
+        here = f"show('{self.app.current_mode}')"
+        shown = [action for action in shown if action.call != here]
         shown.sort(key=lambda action: -len(scope_chain(action.scope)))
         line = Content("")
         for action in shown:

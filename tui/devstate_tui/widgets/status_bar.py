@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["StatusBar", "clock_time"]
 
+_WIDE = 70
+
 
 def _app_type() -> type[DevStateApp]:
     from devstate_tui.app import DevStateApp
@@ -95,7 +97,7 @@ class StatusBar(Widget):
     def _path(self) -> str:
         reading = self.app.reading
         root = reading.root if reading is not None else os.path.abspath(self.app.root or os.getcwd())
-        home = os.path.expanduser("~")
+        home = self.app.folders.home
         shown = "~" + root[len(home) :] if root == home or root.startswith(home + os.sep) else root
         return shortened(shown, 200)
 
@@ -114,20 +116,20 @@ class StatusBar(Widget):
         else:
             badges.append(Content.styled(f"LIVE {clock_time(reading.taken_at)}", "bold $accent"))
         if reading is not None and self.app.fault is None:
-            badges.append(self._verified())
+            badges.append(self._verified("VERIFIED " if self.content_size.width >= _WIDE else ""))
         return badges
 
-    def _verified(self) -> Content:
+    def _verified(self, word: str) -> Content:
         reading = self.app.reading
         chain = reading.chain if reading is not None else None
         if chain is None:
-            return Content.styled("✘ VERIFIED 0", "bold $error")
+            return Content.styled(f"✘ {word}0", "bold $error")
         status = chain.answers.integrity.status
         glyph, tone = {"yes": ("✔", "$success"), "no": ("✘", "$error"), "unknown": ("?", "$warning")}[status]
         number = f"{chain.verified:,}"
         if chain.verified != chain.entries:
             number += f" of {chain.entries:,}"
-        return Content.styled(f"{glyph} VERIFIED {number}", f"bold {tone}")
+        return Content.styled(f"{glyph} {word}{number}", f"bold {tone}")
 
 
 def clock_time(moment: str) -> str:

@@ -47,7 +47,7 @@ class Tile(Widget, can_focus=True):
 
     def __init__(self, name: str, label: str) -> None:
         super().__init__(id=name)
-        self.line = Line(name, label, " ", "", "", "muted", "text")
+        self.line = Line(name, label, "·", "", "not read yet", "muted", "text")
         self.word_width = 0
 
     def show(self, line: Line, word_width: int = 0) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 from textual.widgets import Static
 
-from devstate.findings import shortened, visible
+from devstate.findings import CODES, shortened, visible
 from devstate_tui.widgets.line_list import LineList, Row
 
 from .dialog import Dialog
@@ -47,7 +47,7 @@ class ArtifactsDialog(Dialog[ArtifactsOutcome]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineList([_row(artifact) for artifact in self._artifacts], empty="no artifacts are listed")
-        yield Static(id="checksums", classes="body")
+        yield Static(id="checksums", classes="body", markup=False)
 
     def on_mount(self) -> None:
         self.watch(self.query_one(LineList), "cursor", self._selected)
@@ -56,9 +56,10 @@ class ArtifactsDialog(Dialog[ArtifactsOutcome]):
         if cursor >= len(self._artifacts):
             return
         artifact = self._artifacts[cursor]
-        actual = artifact.actual or (
-            "the file is not there" if artifact.status == "missing" else "not computed"
-        )
+        if artifact.status == "refused" and artifact.code in CODES:
+            actual = f"not looked at: {CODES[artifact.code].title}"
+        else:
+            actual = artifact.actual or "the file is not there"
         text = f"listed  {visible(artifact.listed)}\nnow     {visible(actual)}"
         self.query_one("#checksums", Static).update(text, layout=True)
 

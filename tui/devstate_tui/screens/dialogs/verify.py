@@ -63,7 +63,7 @@ class VerifyDialog(Dialog[VerifyOutcome]):
         bar = ProgressBar(total=None, show_eta=False, id="bar")
         bar.display = False  # without a total the bar would be animated
         yield bar
-        scroll = VerticalScroll(Static(id="receipt"), classes="scroll")
+        scroll = VerticalScroll(Static(id="receipt", markup=False), classes="scroll")
         scroll.can_focus = False
         yield scroll
 

@@ -14,7 +14,7 @@ from devstate.findings import Finding, shortened, visible
 from devstate_tui.actions import bindings
 from devstate_tui.messages import OpenEntry, OpenFinding, OpenScreen
 from devstate_tui.models.activity import Activity, activity, sparkline
-from devstate_tui.models.overview import Line, Overview, overview, severity_mark
+from devstate_tui.models.overview import Line, Overview, overview, severity_mark, told
 from devstate_tui.screens.view import View
 from devstate_tui.widgets.fitting import cell_len
 from devstate_tui.widgets.line_list import LineList, Row
@@ -51,6 +51,7 @@ class OverviewScreen(View):
         super().__init__()
         self._model: Overview | None = None
         self._activity = Activity((), 0)
+        self._root = ""
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="error")
@@ -81,6 +82,7 @@ class OverviewScreen(View):
     def show(self, reading: Reading) -> None:
         self.remove_class("-failed")
         model = self._model = overview(reading)
+        self._root = reading.root
         self._tile("headline").show(model.headline)
         self._show_lines(model.answers)
         self._show_lines(model.facts)
@@ -114,9 +116,10 @@ class OverviewScreen(View):
         self.query_one("#error", Static).update(Content("\n").join(lines))
 
     def on_resize(self) -> None:
-        self._show_activity()
         if self._model is not None:
+            self._show_activity()
             self._show_findings(self._model)
+            self._show_latest(self.app.reading.history if self.app.reading is not None else None)
 
     def _tile(self, name: str) -> Tile:
         return self.query_one(f"#{name}", Tile)
@@ -146,7 +149,7 @@ class OverviewScreen(View):
         # Where there is little room, the sentence says more than the code.
         wide = self.size.width >= _WIDE
         width = max((len(finding.code) for finding in model.findings), default=0) if wide else 0
-        self.findings_list.set_rows([_finding_row(finding, width) for finding in model.findings])
+        self.findings_list.set_rows([_finding_row(finding, width, self._root) for finding in model.findings])
         self._show_remedy(self.findings_list.cursor)
 
     def _show_remedy(self, cursor: int) -> None:
@@ -155,7 +158,7 @@ class OverviewScreen(View):
             self.query_one("#remedy", Static).update("")
             return
         finding = findings[cursor]
-        lines = [Content(visible(finding.message))]
+        lines = [Content(told(finding, self._root))]
         if finding.remedy:
             lines.append(Content.assemble(("What to do: ", "bold"), visible(finding.remedy)))
         self.query_one("#remedy", Static).update(Content("\n").join(lines))
@@ -204,7 +207,7 @@ class OverviewScreen(View):
         self.latest_list.focus()
 
 
-def _finding_row(finding: Finding, width: int) -> Row:
+def _finding_row(finding: Finding, width: int, root: str) -> Row:
     glyph, tone = severity_mark(finding.severity)
     where = finding.where
     entry = f"entry {where.entry}" if where.entry is not None else ""
@@ -214,7 +217,7 @@ def _finding_row(finding: Finding, width: int) -> Row:
             (f"{glyph} ", tone),
             (f"{finding.code.ljust(width)}  " if width else "", tone),
             (place, "strong"),
-            (shortened(finding.message, 300), ""),
+            (shortened(told(finding, root), 300), ""),
         ),
         finding,
     )
