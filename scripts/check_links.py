@@ -21,14 +21,19 @@ _HEADING = re.compile(r"^#+ +(.+?) *#*$", re.MULTILINE)
 
 
 def pages() -> list[Path]:
-    """The Markdown files that git knows or would take."""
+    """The Markdown files that git knows or would take; where this is no clone, those outside hidden folders."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md"],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout.decode()
-    return sorted({ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()})
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode:
+        inside = (path.relative_to(ROOT) for path in ROOT.rglob("*.md"))
+        names = [str(path) for path in inside if not any(part.startswith(".") for part in path.parts[:-1])]
+    else:
+        names = listed.stdout.decode().split("\0")
+    return sorted({ROOT / name for name in names if name and (ROOT / name).is_file()})
 
 
 @cache

@@ -34,13 +34,19 @@ LONGEST_MODULE = 450
 
 
 def tracked() -> list[Path]:
+    """The files that git knows or would take; where this is no clone, all but those of hidden folders."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout.decode()
-    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+        capture_output=True,
+        check=False,
+    )
+    if listed.returncode:
+        inside = (path.relative_to(ROOT).parts for path in ROOT.rglob("*"))
+        names = ["/".join(parts) for parts in inside if not any(part.startswith(".") for part in parts[:-1])]
+    else:
+        names = listed.stdout.decode().split("\0")
+    return [path for name in names if name and (path := ROOT / name).is_file()]
 
 
 def texts() -> Iterator[tuple[Path, str]]:
