@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import small_workspace as small
+from devstate.durable import OS
 from devstate.settings import Secret, SecretSource, Settings
 from devstate.workspace import Reading, Workspace
+from devstate.workspace import watching as watching_module
 
 SETTINGS = Settings(secrets=SecretSource(value=Secret(small.SECRET), origin="test"))
 PATIENCE = 20.0
+SETTLED = 0.4  # by then the watch has done its looking and waits for events
 
 
 class Seen:
@@ -35,10 +40,10 @@ class Seen:
 
 
 @asynccontextmanager
-async def watching(root: Path, db: str | None = None) -> AsyncIterator[Seen]:
+async def watching(root: Path, db: str | None = None, files: Any = OS) -> AsyncIterator[Seen]:
     seen = Seen()
     stop = threading.Event()
-    with Workspace.open(str(root), settings=SETTINGS, db=db, absent_ok=True) as workspace:
+    with Workspace.open(str(root), settings=SETTINGS, db=db, absent_ok=True, files=files) as workspace:
 
         async def follow() -> None:
             async for reading in workspace.watch(stop=stop):
@@ -60,6 +65,12 @@ def history_is(data: bytes) -> Callable[[Reading], bool]:
 
 def grown(root: Path, count: int) -> bytes:
     return small.history(count, small.sha256((root / small.STATE).read_bytes()))
+
+
+@pytest.fixture(autouse=True)
+def only_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the look that is taken every few seconds: it would hide that an event was missed."""
+    monkeypatch.setattr(watching_module, "_RECHECK_MS", 600_000)
 
 
 async def test_a_change_arrives(tmp_path: Path) -> None:
@@ -128,6 +139,44 @@ async def test_two_hundred_removals_and_creations_end_with_the_last(tmp_path: Pa
     assert reading.ok
 
 
+async def test_a_steady_stream_of_writes_is_followed_at_a_walk(tmp_path: Path) -> None:
+    root = small.make(tmp_path / "w", 2000)  # a look takes longer than the time between two writes
+    state = (root / small.STATE).read_bytes()
+    versions = [state.replace(b"Build", b"Bui%03d" % number) for number in range(300)]
+
+    async with watching(root) as seen:
+        for version in versions:
+            small.replace(root / small.STATE, version)
+            await asyncio.sleep(0.005)
+        await seen.until(lambda reading: reading.state is not None and reading.state.raw == versions[-1])
+        # A second and a half of writes, with at most ten looks a second.
+        assert len(seen.readings) < 30
+
+
+async def test_a_file_system_with_a_coarse_clock(tmp_path: Path) -> None:
+    """Where size and times stay the same, only the event tells."""
+    root = small.make(tmp_path / "w", 3)
+
+    class Coarse:
+        def __getattr__(self, name: str) -> object:
+            return getattr(OS, name)
+
+        def stat(self, path: str, *, follow_symlinks: bool = True) -> os.stat_result:
+            return timeless(OS.stat(path, follow_symlinks=follow_symlinks))
+
+        def fstat(self, fd: int) -> os.stat_result:
+            return timeless(OS.fstat(fd))
+
+    def timeless(found: os.stat_result) -> os.stat_result:
+        return os.stat_result((*found[:7], 0, 0, 0))
+
+    async with watching(root, files=Coarse()) as seen:
+        await asyncio.sleep(SETTLED)
+        state = (root / small.STATE).read_bytes().replace(b"Build", b"Built")
+        (root / small.STATE).write_bytes(state)
+        await seen.until(lambda reading: reading.state is not None and reading.state.raw == state)
+
+
 async def test_a_burst_is_one_reading(tmp_path: Path) -> None:
     root = small.make(tmp_path / "w", 3)
     async with watching(root) as seen:
@@ -157,6 +206,9 @@ async def test_the_folder_may_appear_later(tmp_path: Path) -> None:
         assert seen.readings[0].unreadable
         small.make(root, 4)
         assert (await seen.until(lambda reading: reading.ok)).state is not None
+        await asyncio.sleep(SETTLED)
+        small.replace(root / small.HISTORY, grown(root, 6))
+        await seen.until(history_is(grown(root, 6)))
 
 
 async def test_even_the_root_may_appear_later(tmp_path: Path) -> None:
@@ -175,7 +227,21 @@ async def test_the_folder_may_go_and_be_another(tmp_path: Path) -> None:
         await seen.until(lambda reading: reading.unreadable)
         (other / ".trae").rename(root / ".trae")
         await seen.until(lambda reading: reading.chain is not None and reading.chain.entries == 5)
+        await asyncio.sleep(SETTLED)
         small.replace(root / small.HISTORY, grown(root, 6))  # in the new folder, not the one of before
+        await seen.until(history_is(grown(root, 6)))
+
+
+async def test_the_folder_may_be_exchanged_in_an_instant(tmp_path: Path) -> None:
+    root = small.make(tmp_path / "w", 3)
+    other = small.make(tmp_path / "other", 5)
+    async with watching(root) as seen:
+        await asyncio.sleep(SETTLED)
+        (root / ".trae").rename(tmp_path / "away")
+        (other / ".trae").rename(root / ".trae")
+        await seen.until(lambda reading: reading.chain is not None and reading.chain.entries == 5)
+        await asyncio.sleep(SETTLED)
+        small.replace(root / small.HISTORY, grown(root, 6))
         await seen.until(history_is(grown(root, 6)))
 
 

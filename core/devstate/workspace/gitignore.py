@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["IGNORED", "with_ignored"]
 
-IGNORED = (".trae/.lock", ".trae/*.tmp", ".trae/.*.tmp", ".trae/leftovers/", ".trae/store/")
+IGNORED = (".trae/.lock", ".trae/*.tmp", ".trae/leftovers/", ".trae/store/")
 
 _TITLE = "# DevState: locks, temporary files and the local store"
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final, Protocol
 
@@ -29,7 +30,7 @@ __all__ = ["watch"]
 _DEBOUNCE_MS: Final = 100
 _STEP_MS: Final = 20
 # Some file systems tell of no changes made elsewhere: this often a few `stat` calls look for them.
-_RECHECK_MS: Final = 5000
+_RECHECK_MS = 5000
 _POLL_MS: Final = 300
 _ARTIFACTS: Final = 2000
 
@@ -78,7 +79,7 @@ class _Ears:
         self._notify = _open_notify([path for path, _, _ in places])
         return different
 
-    def wait(self, stop: _Stop, timeout_ms: int = _RECHECK_MS) -> frozenset[str] | None:
+    def wait(self, stop: _Stop, timeout_ms: int) -> frozenset[str] | None:
         """Paths that something happened to, none after a while without events, None when stopped.
 
         A burst is waited for: until nothing happened for a step, or the debounce time is over.
@@ -129,6 +130,7 @@ async def watch(
     try:
         await asyncio.to_thread(ears.listen)
         while not halt.is_set():
+            earliest = time.monotonic() + _DEBOUNCE_MS / 1000
             observation = await asyncio.to_thread(_look, look, halt)
             if observation is None:
                 return
@@ -140,7 +142,8 @@ async def watch(
                 last = reading
                 yield reading
             changed = await asyncio.to_thread(_changed, ears, seen, last, root, db, halt, files)
-            if not changed:
+            # A file that is written all the time is looked at ten times a second, no more.
+            if not changed or await asyncio.to_thread(_slept, halt, earliest - time.monotonic()):
                 return
     finally:
         halt.set()
@@ -160,9 +163,8 @@ def _changed(
     listed = _artifact_times(last, files)
     while True:
         if ears.listen() or signature(root, db=db, files=files) != seen:
-            # More is likely to come: a burst is to be one reading.
-            return ears.wait(halt, _DEBOUNCE_MS) is not None
-        paths = ears.wait(halt)
+            return True
+        paths = ears.wait(halt, _RECHECK_MS)
         if paths is None:
             return False
         if any(_is_document(path) for path in paths):
