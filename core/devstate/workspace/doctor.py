@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from devstate.clock import SYSTEM, Clock, rfc3339
-from devstate.durable import OS, Files, find_leftovers, inspect_lock, kind_of, read_bounded
+from devstate.durable import OS, Files, StableFile, find_leftovers, inspect_lock, kind_of, read_bounded
 from devstate.errors import DevStateError
 from devstate.settings import Settings
 
@@ -228,8 +228,9 @@ def _documents(patient: _Patient) -> Iterator[Diagnosis]:
     limit = patient.settings.limits.file_bytes
     for path in (STATE, HISTORY):
         try:
-            size = len(read_bounded(os.path.join(patient.root, path), limit=limit, files=patient.files).data)
-            yield Diagnosis(path, "ok", f"{size} bytes, readable")
+            with StableFile(os.path.join(patient.root, path), limit=limit, files=patient.files) as file:
+                file.pread(1, 0)
+                yield Diagnosis(path, "ok", f"{file.size} bytes, readable")
         except DevStateError as error:
             yield Diagnosis(path, "fail", error.message, error.remedy)
 

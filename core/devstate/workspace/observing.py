@@ -140,7 +140,9 @@ def finding_of(error: DevStateError, file: str) -> Finding:
     """The finding that says what a typed error said, about `file` (a path relative to the root)."""
     code = error.code if error.code in CODES else "IO_ERROR"
     remedy = error.remedy or CODES[code].remedy
-    return Finding(code, Severity.ERROR, error.message, Where(file), remedy=remedy)
+    # The root is told once, above all findings; each of them then names its file as short as it can be.
+    message = error.message.replace(error.path, file) if error.path else error.message
+    return Finding(code, Severity.ERROR, message, Where(file), remedy=remedy)
 
 
 def own_schema(root: str, document: str, *, files: Files = OS) -> tuple[bytes | None, tuple[Finding, ...]]:
