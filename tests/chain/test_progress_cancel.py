@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from chain_samples import RING, SECRET, chain, changed, dump, verified
@@ -30,7 +32,7 @@ def test_progress(data: bytes, form: str) -> None:
     report = verify_history(data, keyring=RING, on_progress=told.append)
     assert len(told) > len(data) // (1 << 20)
     assert all(one.bytes_total == len(data) for one in told)
-    for before, after in zip(told, told[1:], strict=False):
+    for before, after in itertools.pairwise(told):
         assert after.bytes_done - before.bytes_done >= 1 << 18
         assert after.entries > before.entries
     assert told[-1].bytes_done <= len(data)
