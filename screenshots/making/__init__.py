@@ -1,0 +1,1 @@
+"""What `screenshots/make.py` is made of."""
