@@ -253,7 +253,7 @@ async def test_a_bookmark_is_kept_outside_the_workspace_and_found_again(sound: P
         await pilot.press("g", "j", "b")
         await until(pilot, lambda: isinstance(app.screen, NoteDialog))
         await pilot.press(*"why", "enter")
-        await detail_shows(pilot, screen, "◆", "note      why")
+        await detail_shows(pilot, screen, "◆ why")
     assert {path: path.read_bytes() for path in sound.rglob("*") if path.is_file()} == before
 
     async with chain_screen(sound, tmp_path) as (screen, pilot, app):
@@ -356,7 +356,7 @@ async def test_a_break_made_while_it_runs_is_shown_with_its_reason_and_its_mendi
     async with chain_screen(sound, tmp_path) as (screen, pilot, _):
         await pilot.press("g", "j", "j")
         history.write_bytes(good.replace(b'"step": 30', b'"step": 99').replace(b"gate_pass", b"gate_pasz", 1))
-        await detail_shows(pilot, screen, "entry 3 broke: HMAC_MISMATCH", "] goes to 3", "first break at 3")
+        await detail_shows(pilot, screen, "entry 3 broke: HMAC_MISMATCH", "! goes there", "first break at 3")
         assert screen.entries.cursor == 2  # the selection stays
         await pilot.press("]")
         await detail_shows(pilot, screen, "Entry 3", "B broken")

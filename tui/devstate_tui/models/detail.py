@@ -48,6 +48,7 @@ class Detail(NamedTuple):
     letter: str
     meaning: str
     parts: tuple[Part, ...]
+    note: str | None = None
 
 
 def detail_of(
@@ -61,7 +62,6 @@ def detail_of(
     """The detail of an entry. `note` is that of its bookmark, "" for a bookmark without one."""
     parts = [
         _findings(findings),
-        Part("bookmark", (Fact("note", visible(note) or "(no note)"),)) if note is not None else None,
         _covered(entry, explanation),
         _seal(entry, explanation),
         _uncovered(entry),
@@ -72,6 +72,7 @@ def detail_of(
         letter,
         _meaning(letter),
         tuple(part for part in parts if part is not None),
+        None if note is None else visible(note),
     )
 
 

@@ -39,7 +39,7 @@ class Search:
         self.error: DevStateError | None = None
 
 
-def run_search(search: Search, *, tell: Callable[[], None], cancelled: Callable[[], bool]) -> None:
+def run_search(search: Search, *, tell: Callable[[], object], cancelled: Callable[[], bool]) -> None:
     """Look at every entry; `tell` is called now and then and at the end, `cancelled` asked at each block.
 
     What cannot be read ends the search with `search.error`; entries that are damaged do not match.

@@ -47,6 +47,11 @@ class EntryDetail(VerticalScroll, can_focus=True):
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
 
+    @property
+    def shown(self) -> bool:
+        """Whether an entry is shown."""
+        return self._detail is not None
+
     def show(self, detail: Detail | None) -> None:
         """Show another entry, from its beginning."""
         if detail == self._detail:
@@ -101,6 +106,8 @@ def _content(detail: Detail | None, width: int) -> list[Content]:
             for line in (fold(detail.meaning, width) if detail.meaning else [])
         ),
     ]
+    if detail.note is not None:
+        lines += [Content.styled(line, "$text-accent") for line in fold(f"◆ {detail.note}", width)]
     for part in detail.parts:
         lines += _part(part, width)
     return lines

@@ -90,6 +90,7 @@ class EntryList(ScrollView, can_focus=True):
         self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(1024)
         self._styles: dict[tuple[str, bool, bool], Style] = {}
         self._width = 0
+        self._unplaced = False
 
     # -- what it shows -----------------------------------------------------------------------------
 
@@ -163,8 +164,13 @@ class EntryList(ScrollView, can_focus=True):
             return
         row = self.row_of(entry)
         self.cursor = self.entry_at(row)
-        top, height = self.scroll_offset.y, max(self.size.height, 1)
-        if row < top or row >= top + height:
+        top, height = self.scroll_offset.y, self.size.height
+        if not height:  # no layout yet: it is brought to the middle as soon as there is one
+            self._unplaced = True
+        elif self._unplaced:
+            self._unplaced = False
+            self.scroll_to(y=max(row - height // 2, 0), animate=False, force=True)
+        elif row < top or row >= top + height:
             near = not centre and (top - 1 <= row <= top + height)
             target = (row if row < top else row - height + 1) if near else row - height // 2
             self.scroll_to(y=max(target, 0), animate=False, force=True)

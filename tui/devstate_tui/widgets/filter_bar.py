@@ -40,16 +40,17 @@ class FilterBar(Vertical):
 
     def open(self, text: str) -> None:
         """Show the line with this text in it."""
-        self.add_class("-open")
+        self.display = True
         field = self.query_one(Input)
         field.value = text
         field.cursor_position = len(text)
-        field.focus()
+        # At once, and not by a message: the next key is already meant for it.
+        self.screen.set_focus(field)
         self._say(None)
 
     def close(self) -> None:
         """Hide the line."""
-        self.remove_class("-open")
+        self.display = False
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

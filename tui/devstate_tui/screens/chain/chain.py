@@ -107,7 +107,13 @@ class ChainScreen(View):
         self._line("#chain-fault", file_faults(history.report.findings))
         self.query_one("#chain-title", Static).update(headline(model))
         if change is not None:
-            hint = f"  (] goes to {change.entry})" if change.worse and change.entry is not None else ""
+            hint = ""
+            if change.worse and change.entry is not None:
+                hint = (
+                    "  ! goes there"
+                    if change.entry == model.first_break
+                    else f"  # {change.entry} goes there"
+                )
             style = "bold $text-error" if change.worse else "bold $text-accent"
             when = reading.taken_at[11:19]
             self._line("#chain-notice", Content.styled(f"{when}  {change.sentence}{hint}", style))
@@ -133,6 +139,8 @@ class ChainScreen(View):
         self.query_one("#chain-title", Static).update(progress_line(progress, again=not first))
         if first and progress.entries and (source := self._scanned()) is not None:
             self._use(ChainModel.of_progress(progress, source))
+            if not self.detail.shown:
+                self._show_detail()
 
     def _scanned(self) -> Source | None:
         """The file that a first scan reads; its index refuses to decode from any other bytes."""
@@ -171,7 +179,7 @@ class ChainScreen(View):
         self.entries.set_model(None)
         self.set_class(True, "-trouble")
         concerned = [f for f in reading.findings if f.where.file is None or "history" in f.where.file]
-        self.query_one("#chain-trouble", Static).update(trouble(concerned))
+        self.query_one("#chain-trouble", Static).update(trouble(concerned or reading.findings))
         self.query_one("#chain-title", Static).update(
             Content.assemble(("Chain", "bold"), "  ", ("✘ no entries", "bold $text-error"))
         )

@@ -103,7 +103,7 @@ class Filtering:
             worker = get_current_worker()
             run_search(
                 search,
-                tell=lambda: screen.post_message(SearchGrew(search)) and None,
+                tell=lambda: screen.post_message(SearchGrew(search)),
                 cancelled=lambda: worker.is_cancelled,
             )
 

@@ -53,7 +53,10 @@ def progress_line(progress: Progress, *, again: bool) -> Content:
         Content.assemble(("━" * done, "$text-accent"), ("─" * (20 - done), "$text-muted")),
         _entries(progress.entries, so_far=True),
     ]
-    if progress.first_bad is not None:
+    if progress.bad == progress.entries > 1:
+        # Whether that is a wrong key or a broken chain is known at the end only.
+        parts.append(Content.styled("? none verifies so far", "bold $text-warning"))
+    elif progress.first_bad is not None:
         parts.append(Content.styled(f"✘ first break at {progress.first_bad}", "bold $text-error"))
     return Content("  ").join(parts)
 
