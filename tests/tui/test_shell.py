@@ -193,7 +193,7 @@ async def test_a_screenshot_is_saved_where_it_says(tmp_path, place):
         (tmp_path / place).mkdir()
     async with inspector(write(tmp_path / "w"), tmp_path, size=(140, 30)) as (app, pilot):
         await pilot.press("S")
-        await until(pilot, lambda: shows(app.screen, "Saved "))
+        await until(pilot, lambda: shows(app.screen, "Saved", "Screenshot"))
         (saved,) = (tmp_path / place).glob("*.svg")
         assert "DevState" in saved.read_text()
 
