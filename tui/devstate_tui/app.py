@@ -20,10 +20,10 @@ from devstate.errors import DevStateError
 
 from . import messages
 from .actions import ACTIONS, Action, bindings
-from .config import Problem, UserFolders, user_folders
-from .keymap import Keymap, load_keymap
-from .layout import Layout, load_layout, save_layout
-from .themes import BUILT_IN, DARK, load_themes
+from .config import UserFolders, user_folders
+from .keymap import Keymap
+from .layout import Layout, save_layout
+from .preferences import load_preferences
 
 if TYPE_CHECKING:
     from devstate.chain import Progress
@@ -103,35 +103,17 @@ class DevStateApp(App[int]):
         self._db = db
         self._clock = clock
         self._feed: Feed | None = None
-        self._problems: list[Problem] = []
-        self.keymap: Keymap = self._load_keymap()
-        self.layout_kept: Layout = self._load_layout()
+        chosen = settings.tui if settings is not None else None
+        preferences = load_preferences(self.folders, chosen, frozenset(self.available_themes))
+        for theme in preferences.themes:
+            self.register_theme(theme)
+        self.theme = preferences.theme
+        self.keymap: Keymap = preferences.keymap
+        self.layout_kept: Layout = preferences.layout
+        self._layout_on_disk = preferences.layout
+        self._problems = preferences.problems
 
     # -- beginning and end -------------------------------------------------------------------------
-
-    def _load_keymap(self) -> Keymap:
-        chosen = self._settings.tui.keymap if self._settings is not None else None
-        keymap = load_keymap(
-            chosen or os.path.join(self.folders.config, "keymap.toml"), required=bool(chosen)
-        )
-        self._problems.extend(keymap.problems)
-        return keymap
-
-    def _load_layout(self) -> Layout:
-        layout, problems = load_layout(self.folders.data)
-        self._layout_on_disk = layout
-        themes, faults = load_themes(self.folders.config)
-        self._problems.extend((*problems, *faults))
-        for theme in (*BUILT_IN, *themes):
-            self.register_theme(theme)
-        chosen = self._settings.tui.theme if self._settings is not None else None
-        wanted = chosen or layout.theme or DARK
-        if wanted not in self.available_themes:
-            where = "devstate.toml" if chosen else "layout.json"
-            self._problems.append(Problem(where, f'there is no theme "{wanted}"'))
-            wanted = DARK
-        self.theme = wanted
-        return layout
 
     def on_mount(self) -> None:
         self.set_keymap(self.keymap.as_textual())

@@ -10,7 +10,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from devstate_tui.actions import bindings
-from devstate_tui.models.overview import Line
+from devstate_tui.models.lines import Line
 
 __all__ = ["Tile"]
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from devstate.findings import CODES, Finding, place_of, visible
-from devstate_tui.models.overview import severity_mark
+from devstate_tui.models.lines import severity_mark
 
 from .dialog import Dialog
 

@@ -14,7 +14,8 @@ from devstate.findings import Finding, shortened, visible
 from devstate_tui.actions import bindings
 from devstate_tui.messages import OpenEntry, OpenFinding, OpenScreen
 from devstate_tui.models.activity import Activity, activity, sparkline
-from devstate_tui.models.overview import Line, Overview, overview, severity_mark, told
+from devstate_tui.models.lines import Line, severity_mark, told
+from devstate_tui.models.overview import Overview, overview
 from devstate_tui.screens.view import View
 from devstate_tui.widgets.fitting import cell_len
 from devstate_tui.widgets.line_list import LineList, Row
