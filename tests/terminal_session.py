@@ -81,6 +81,8 @@ class Session:
         for key in keys:
             self.child.send(_KEYS.get(key, key))
             self._read(0.05)
+            if key == "escape":  # what follows too soon would be taken for an Alt combination
+                self.settle(0.25)
 
     def click(self, column: int, line: int) -> None:
         """Click the left button on a cell, counted from 0."""

@@ -15,7 +15,6 @@ import pytest
 from devstate.demo import demo_workspace, ugly_workspace, write_demo
 from terminal_session import Session
 
-
 _ROW = re.compile(r"[▌ ][◆› ] *\d+ [GBUYRE] ")
 
 
