@@ -8,9 +8,8 @@ from __future__ import annotations
 import io
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
-
-from PIL import Image
 
 __all__ = ["CannotConvert", "converter", "to_png"]
 
@@ -26,6 +25,8 @@ class CannotConvert(Exception):
 
 def converter() -> str:
     """The path of `rsvg-convert`. Raises CannotConvert where it or the font of the pictures is missing."""
+    if find_spec("PIL") is None:
+        raise CannotConvert("a PNG needs the package pillow: pip install -c constraints.txt -e '.[dev]'")
     program = shutil.which("rsvg-convert")
     if program is None:
         raise CannotConvert(f"a PNG needs the program rsvg-convert. {_INSTALL}")
@@ -39,6 +40,8 @@ def converter() -> str:
 
 def to_png(program: str, svg: Path) -> None:
     """Write the PNG beside the SVG, in its own size. Raises CannotConvert with what the program said."""
+    from PIL import Image  # only here: SVGs alone can be made without it
+
     done = subprocess.run([program, str(svg)], capture_output=True, check=False)
     if done.returncode:
         raise CannotConvert(f"{svg.name}: {done.stderr.decode(errors='replace').strip()}")

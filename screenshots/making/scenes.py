@@ -109,7 +109,7 @@ _SCENES = (
         "Chain",
         "the entries that match a filter",
         "good",
-        ("2", See("Entry"), "/", *_FILTER, "enter", See(" of 12,000"), "m"),
+        ("2", See("Entry"), "/", *_FILTER, "enter", See(" of 12,000")),
         _WIDE,
     ),
     _Scene(
