@@ -1,0 +1,285 @@
+"""Planted defects: small patches of the product, each of which the suite has to notice.
+
+`old` stands exactly once in `file`; with `new` in its place, at least one of `tests` has to fail.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["DEFECTS", "SAMPLE", "Defect"]
+
+
+class Defect(NamedTuple):
+    """`file` is relative to core/devstate, `tests` to tests/; `old` and `new` are pieces of its text."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+DEFECTS: tuple[Defect, ...] = (
+    # -- the chain ------------------------------------------------------------------------------------
+    Defect(
+        "links inside a block are not checked",
+        "chain/judging.py",
+        "if previous[1:] != hmacs[:-1]:",
+        "if False:",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "links between blocks are not checked",
+        "chain/judging.py",
+        "if self._last_hmac != first:",
+        "if False:",
+        ("chain/test_segment.py", "chain/test_fast.py"),
+    ),
+    Defect(
+        "links are not checked entry by entry",
+        "chain/judging.py",
+        "elif isinstance(stored, str) and self._last_hmac is not None and stored != self._last_hmac:",
+        "elif False:",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "links are not checked where two processes meet",
+        "chain/segment.py",
+        "if stored is not None and stored != a.last_hmac:",
+        "if False:",
+        ("chain/test_segment.py",),
+    ),
+    Defect(
+        "times are not checked where two processes meet",
+        "chain/segment.py",
+        "if a.last_key is not None and late.key < a.last_key:",
+        "if False:",
+        ("chain/test_segment.py",),
+    ),
+    Defect(
+        "uppercase hex digits are accepted",
+        "chain/judging.py",
+        '_HEX = b"0123456789abcdef"',
+        '_HEX = b"0123456789abcdefABCDEF"',
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "the fast path does not encode again and compare",
+        "chain/fast.py",
+        "    if len(formatted) != start + len(block) + len(layout.closing) or not formatted.startswith(block, start):\n"
+        "        return None\n",
+        "",
+        ("chain/test_fast.py",),
+    ),
+    Defect(
+        "the fast path accepts integers of any size",
+        "chain/fast.py",
+        "_Integer = Annotated[int, msgspec.Meta(ge=-(2**53) + 1, le=2**53 - 1)]",
+        "_Integer = int",
+        ("chain/test_fast.py",),
+    ),
+    Defect(
+        "members that stand twice are not noticed",
+        "strict_json.py",
+        "    if len(members) != len(pairs):\n        raise _Doubt\n",
+        "",
+        ("chain/test_strict.py", "chain/test_fast.py"),
+    ),
+    Defect(
+        "a bad entry counts as verified",
+        "chain/conclusion.py",
+        '(b"G", b"U", b"Y"))',
+        '(b"G", b"U", b"Y", b"B"))',
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "a wrong key counts as tampering",
+        "chain/conclusion.py",
+        "wrong_key = keyring is not None and _is_wrong_key(segment)",
+        "wrong_key = False",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "tampering of every entry counts as a wrong key",
+        "chain/conclusion.py",
+        "        and 1 not in segment.errors\n",
+        "",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "a missing key is a warning only",
+        "chain/conclusion.py",
+        'finding("KEY_MISSING", Severity.ERROR,',
+        'finding("KEY_MISSING", Severity.WARNING,',
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "the computed HMAC is told whole",
+        "chain/explain.py",
+        "return (mask_hmac(first) if first else None), None",
+        "return first, None",
+        ("chain/test_explain.py",),
+    ),
+    Defect(
+        "bytes after the end are accepted",
+        "chain/framing.py",
+        'yield FileFault("TORN_FILE", cursor.position, "the file goes on after its end")',
+        "pass",
+        ("chain/test_second_reader.py", "chain/test_parallel.py"),
+    ),
+    Defect(
+        "times that go back are not noticed",
+        "chain/judging.py",
+        "        elif self._last_key is not None and key < self._last_key:\n",
+        "        elif False:\n",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "a removed beginning is not noticed",
+        "chain/conclusion.py",
+        '            faults.insert(0, Fault(code, 0, offset, "/hmac_prev", "", stored))\n',
+        "            pass\n",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "a change in place is shown as if it had been verified",
+        "chain/index.py",
+        "if digest and bytearray(block_digest(data)) != digest:",
+        "if False:",
+        ("chain/test_index.py",),
+    ),
+    Defect(
+        "a key comes back after another one",
+        "chain/keyuse.py",
+        "if run.key in left:",
+        "if False:",
+        ("chain/test_keyuse.py",),
+    ),
+    Defect(
+        "a public secret is no weak one",
+        "chain/keys.py",
+        "return self.public or len(self.secret.reveal()) < _SHORTEST_STRONG",
+        "return len(self.secret.reveal()) < _SHORTEST_STRONG",
+        ("chain/test_keys.py",),
+    ),
+    # -- the ground -----------------------------------------------------------------------------------
+    Defect(
+        "a written file is not synced",
+        "durable/atomic.py",
+        "                retried(files.fsync, fd)\n",
+        "",
+        ("durable/test_crash.py", "durable/test_atomic.py"),
+    ),
+    Defect(
+        "the folder of a replaced file is not synced",
+        "durable/atomic.py",
+        "    try:\n"
+        "        retried(files.fsync_dir, _parent(name))\n"
+        "    except OSError as error:\n"
+        '        note = "; the new content',
+        '    try:\n        pass\n    except OSError as error:\n        note = "; the new content',
+        ("durable/test_crash.py", "durable/test_atomic.py"),
+    ),
+    Defect(
+        "a short write is not gone on with",
+        "durable/atomic.py",
+        "    while view:\n        done = retried(files.write, fd, view)\n",
+        "    if view:\n        done = retried(files.write, fd, view)\n",
+        ("durable/test_faults.py", "durable/test_atomic.py"),
+    ),
+    Defect(
+        "a file that changed while it was read is not noticed",
+        "durable/reading.py",
+        "        if now != self.identity:\n",
+        "        if False:\n",
+        ("durable/test_reading.py",),
+    ),
+    Defect(
+        "symbolic links are followed on reading",
+        "durable/reading.py",
+        "_FLAGS = os.O_RDONLY | os.O_NOFOLLOW |",
+        "_FLAGS = os.O_RDONLY |",
+        ("durable/test_reading.py",),
+    ),
+    Defect(
+        "the lock excludes nobody",
+        "durable/locks.py",
+        "files.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "files.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)",
+        ("durable/test_locks.py",),
+    ),
+    Defect(
+        "a secret shows itself",
+        "settings.py",
+        '    def __repr__(self) -> str:\n        return "[MASKED]"\n',
+        "    def __repr__(self) -> str:\n        return self._bytes.decode()\n",
+        ("ground/test_settings.py",),
+    ),
+    Defect(
+        "tampering ends with status 0",
+        "findings/types.py",
+        "    (Class.INTEGRITY, 1),\n",
+        "    (Class.INTEGRITY, 0),\n",
+        ("chain/test_conclusion.py",),
+    ),
+    Defect(
+        "control characters reach the screen",
+        "findings/visible.py",
+        "    return _UNSAFE.sub(_escape, text)\n",
+        "    return text\n",
+        ("findings/test_visible.py",),
+    ),
+    # -- documents and workspace ----------------------------------------------------------------------
+    Defect(
+        "symbolic links are followed in artifacts",
+        "trae/artifacts.py",
+        "_FLAGS = os.O_RDONLY | os.O_NOFOLLOW |",
+        "_FLAGS = os.O_RDONLY |",
+        ("trae/test_artifacts.py",),
+    ),
+    Defect(
+        "a path may leave the workspace",
+        "trae/artifacts.py",
+        '    if ".." in parts:\n',
+        "    if False:\n",
+        ("trae/test_artifacts.py",),
+    ),
+    Defect(
+        "a missing artifact is no error in the gate",
+        "trae/artifacts.py",
+        'status: Status = "missing" if refusal.code == "ARTIFACT_MISSING" else "refused"',
+        'status: Status = "missing" if refusal.code == "ARTIFACT_MISSING" else "refused"\n'
+        '        if status == "missing":\n'
+        "            return ArtifactReading(item.path, item.hash, actual, status, None, item.index), None",
+        ("trae/test_artifacts.py", "workspace/test_gate.py"),
+    ),
+    Defect(
+        "the gate passes what was not checked",
+        "workspace/nodrift.py",
+        "    if missed is not None:\n",
+        "    if False:\n",
+        ("workspace/test_gate.py",),
+    ),
+    Defect(
+        "a change during the look is missed by the watch",
+        "workspace/watching.py",
+        "        if ears.listen() or signature(root, db=db, files=files) != seen:\n            return True\n",
+        "        ears._places = ()\n        ears.listen()\n",
+        ("workspace/test_watching.py",),
+    ),
+    Defect(
+        "a plan is carried out on other files than it was made for",
+        "workspace/applying.py",
+        "    if now != target.before:\n",
+        "    if False:\n",
+        ("workspace/test_changes.py",),
+    ),
+)
+
+# One of each part, for the run that is not nightly.
+SAMPLE = (
+    "links inside a block are not checked",
+    "the folder of a replaced file is not synced",
+    "symbolic links are followed in artifacts",
+)
