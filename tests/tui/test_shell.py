@@ -414,18 +414,23 @@ def environ_of_process() -> dict[str, str]:
     return {**os.environ, "TERM": "xterm-256color"}
 
 
-def test_no_color_gives_a_picture_without_any_colour(tmp_path):
+@pytest.mark.parametrize("how", ["variable", "argument", "empty variable"])
+def test_no_color_gives_a_picture_without_any_colour(tmp_path, how):
     import re
 
     import pexpect
 
     root = write_ugly(tmp_path / "w")
+    variable = {"variable": {"NO_COLOR": "1"}, "argument": {}, "empty variable": {"NO_COLOR": ""}}[how]
     process = pexpect.spawn(
         sys.executable,
-        ["-c", f"import sys, devstate_tui; sys.exit(devstate_tui.run({str(root)!r}))"],
+        [
+            "-c",
+            f"import sys, devstate_tui; sys.exit(devstate_tui.run({str(root)!r}, no_color={how == 'argument'}))",
+        ],
         dimensions=(24, 80),
         timeout=30,
-        env={**environ_of_process(), **environ(tmp_path), "NO_COLOR": "1"},
+        env={**environ_of_process(), **environ(tmp_path), **variable},
     )
     process.expect("239 of 240")
     seen = process.before
@@ -440,7 +445,7 @@ def test_no_color_gives_a_picture_without_any_colour(tmp_path):
         if code
     }
     colours = {code for code in codes if 30 <= code <= 38 or 40 <= code <= 48 or 90 <= code <= 107}
-    assert colours == set()
+    assert bool(colours) == (how == "empty variable")
     assert process.exitstatus == 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from devstate_tui.themes import BUILT_IN, load_themes
@@ -59,3 +61,13 @@ def test_the_built_in_themes_have_every_colour():
     for theme in BUILT_IN:
         for role in ("success", "warning", "error", "accent", "foreground", "background", "surface", "panel"):
             assert getattr(theme, role), (theme.name, role)
+
+
+def test_the_example_of_the_documentation_is_a_theme(tmp_path):
+    page = (Path(__file__).parents[2] / "docs/reference/themes.md").read_text()
+    example = page.split("```toml\n")[1].split("```")[0]
+    (tmp_path / "themes").mkdir()
+    (tmp_path / "themes" / "dusk.toml").write_text(example)
+    themes, problems = load_themes(str(tmp_path))
+    assert problems == ()
+    assert [theme.name for theme in themes] == ["dusk"]

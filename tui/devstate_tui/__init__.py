@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,16 +12,27 @@ __all__ = ["run"]
 
 
 def run(
-    root: str | None = None, *, settings: Settings | None = None, db: str | None = None, demo: bool = False
+    root: str | None = None,
+    *,
+    settings: Settings | None = None,
+    db: str | None = None,
+    demo: bool = False,
+    no_color: bool = False,
 ) -> int:
     """Start the inspector on the workspace at or above `root` (None = the current folder).
 
     `settings` are those of the command line, None = read from the workspace. `db` is a database folder to
-    watch as well; `demo` marks a workspace that is only an example. Returns the exit status: 0, or 1 after a
-    failure of the inspector itself, which was told on stderr.
+    watch as well; `demo` marks a workspace that is only an example; `no_color` does what a variable NO_COLOR
+    that is not empty does. Returns the exit status: 0, or 1 after a failure of the inspector itself, which was
+    told on stderr.
     """
     from .app import DevStateApp
 
+    # Textual looks at the environment by itself, and takes an empty variable for a set one.
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+    elif not os.environ.get("NO_COLOR"):
+        os.environ.pop("NO_COLOR", None)
     app = DevStateApp(root, settings=settings, db=db, demo=demo)
     app.run(mouse=settings.tui.mouse if settings is not None else True)
     return app.return_code or 0

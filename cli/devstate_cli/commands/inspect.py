@@ -47,7 +47,7 @@ def _look(call: Invocation) -> Outcome | int:
 
     root = find_root(call.directory)
     settings = load_workspace_settings(root, flags=call.flags(), environ=environment_of(call))
-    return run(root, settings=settings, demo=call.demo)
+    return run(root, settings=settings, demo=call.demo, no_color=call.no_color)
 
 
 @contextmanager
