@@ -65,6 +65,7 @@ screenshots: $(FOR_WORK)
 
 docs: $(FOR_WORK)
 	@'$(PYTHON)' scripts/keys_page.py
+	@'$(PYTHON)' scripts/findings_examples.py
 	@'$(PYTHON)' -m mkdocs build --quiet --strict
 	@echo 'The documentation is in site/index.html.'
 

@@ -94,7 +94,7 @@ def test_an_example_is_what_the_product_says(code: str, name: str, message: str,
         for log in sorted((tmp_path / tamper.arguments[0]).iterdir()):
             found += find_unmasked(log.read_bytes(), file=log.name)
     said = [one.message.replace(str(tmp_path), "DIR") for one in found if one.code == code]
-    assert message in said
+    assert message in said, "run `make docs`"
     assert (tamper.found_by == "verify") <= ("`verify`" in SECTIONS[code].facts)
     assert f"`{tamper.found_by}`" in SECTIONS[code].facts
 
