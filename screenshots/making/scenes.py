@@ -149,7 +149,7 @@ _SCENES = (
         "Verify",
         "progress, and a way to stop it",
         "broken",
-        (See("BROKEN"), Hold(0.6), "v", See("entries judged")),
+        (See("BROKEN"), Hold(0.6), "v", See("61%")),
         _SMALL,
     ),
     _Scene(
