@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import msgspec
 
 from devstate.findings import Finding, Severity, Where
+from devstate.lines import lines_of
 
 from .context_checks import Kinship, ambiguous_actors, kin_of, state_sha256
 from .entry import MEMBERS
@@ -17,7 +18,7 @@ from .index import HistoryIndex
 from .keys import Keyring
 from .keyuse import KeyFault, judge_keys
 from .limits import Limits
-from .placing import lines_of, member_offset
+from .placing import member_offset
 from .report import Answer, Answers, ChainContext, ChainReport, Head, KeyUse
 from .segment import BAD, Segment
 from .source import Source
@@ -164,7 +165,7 @@ def _head(segment: Segment) -> Head | None:
 def _file_findings(verified: Verified, context: ChainContext) -> list[Finding]:
     segment = verified.segment
     found = segment.file_faults
-    lines = lines_of(verified.source, (fault.offset for fault in found))
+    lines = lines_of(verified.source.pread, (fault.offset for fault in found))
     result: list[Finding] = []
     for fault in found:
         entry = _entry_at(verified, fault.offset) if fault.at_next else None
@@ -210,9 +211,10 @@ def _entry_findings(verified: Verified, faults: list[Fault], context: ChainConte
         offset = fault.offset
         if fault.member:
             entry = index.entry(fault.index, source)
-            offset = entry.offset + member_offset(entry.raw, fault.member)
+            if offset == entry.offset:  # otherwise the strict parser has found the place itself
+                offset += member_offset(entry.raw, fault.member)
         places.append((fault, offset))
-    lines = lines_of(source, (offset for _, offset in places))
+    lines = lines_of(source.pread, (offset for _, offset in places))
     prefix = "/entries" if verified.end.form == "entries" else ""
     nobody: Kinship | None = None
     return [

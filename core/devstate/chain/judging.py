@@ -377,12 +377,13 @@ def _as_members(entry: FastEntry) -> dict[str, Any]:
 
 
 # The UTF-8 of CONTROL beyond ASCII by its first byte, which most blocks do not hold at all.
+# A test holds the two together.
 _CONTROL_UTF8 = tuple(
     (first, re.compile(pattern))
     for first, pattern in (
         (0xC2, rb"\xc2[\x80-\x9f]"),
         (0xD8, rb"\xd8\x9c"),
-        (0xE2, rb"\xe2(?:\x80[\x8e\x8f\xaa-\xae]|\x81[\xa6-\xa9])"),
+        (0xE2, rb"\xe2(?:\x80[\x8e\x8f\xa8-\xae]|\x81[\xa6-\xa9])"),
     )
 )
 

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import re
 
+from devstate.control_chars import STEERING_BEYOND_C0
+
 __all__ = ["shortened", "visible", "visible_json"]
 
-# C0 and DEL, C1; the Arabic letter mark and the marks, embeddings, overrides and isolates of the
-# bidirectional algorithm; line and paragraph separators; invisible characters (soft hyphen, zero-width space,
-# word joiner and its kin, byte order mark, tags); lone surrogates. Joiners (U+200C, U+200D) stay: scripts and
-# emoji need them.
-_HIDDEN = (
-    "\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
-)
-_UNSAFE = re.compile(f"[{_HIDDEN}]")
+# Beside what steers: invisible characters (soft hyphen, zero-width space, word joiner and its kin, byte order
+# mark, tags), and lone surrogates. Joiners (U+200C, U+200D) stay: scripts and emoji need them.
+_INVISIBLE = "\u00ad\u180e\u200b\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+_UNSAFE = re.compile(f"[\x00-\x1f{STEERING_BEYOND_C0}{_INVISIBLE}]")
 # In JSON text the serialiser has escaped C0 already, and its own line breaks have to stay.
-_UNSAFE_JSON = re.compile(f"[{_HIDDEN}]".replace("\x00-\x1f", ""))
+_UNSAFE_JSON = re.compile(f"[{STEERING_BEYOND_C0}{_INVISIBLE}]")
 
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 

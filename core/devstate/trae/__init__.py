@@ -5,8 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from devstate.pointer import join_pointer, resolve_pointer, split_pointer
+
 from .artifacts import ArtifactCache, ArtifactReading, check_artifacts, refused_path
-from .pointer import join_pointer, resolve_pointer, split_pointer
 from .state import (
     HISTORY_FILE,
     STATE_FILE,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, Protocol, cast
 
 from devstate.findings import Finding, Severity, Where
+from devstate.pointer import join_pointer
+from devstate.strict_json import parse_strict
 
 from .full_check import Refusal, SchemaUnusable, load_schema
-from .pointer import join_pointer
 from .quick_check import Check, compile_check
 from .state import add_lines, fault_findings
-from .strict_json import parse_strict
 
 __all__ = ["EntryJudge", "ReadySchema", "SchemaUnusable", "entry_judge", "parse_schema", "unusable"]
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal, cast
 
 from devstate.findings import CODES, Finding, Severity, Where
+from devstate.pointer import join_pointer
 
 from .builtin_schemas import HISTORY_SCHEMA, STATE_SCHEMA
 from .full_check import Refusal, SchemaUnusable
 from .own_schema import EntryJudge, ReadySchema, entry_judge, parse_schema, unusable
-from .pointer import join_pointer
 from .quick_check import Check, compile_check
 from .state import HISTORY_FILE, STATE_FILE, StateDocument, add_lines
 

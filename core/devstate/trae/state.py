@@ -8,8 +8,8 @@ import msgspec
 
 from devstate.chain.limits import Limits
 from devstate.findings import CODES, Finding, Severity, Where
-
-from .strict_json import Fault, lines_of, offsets_of, parse_strict
+from devstate.lines import lines_of
+from devstate.strict_json import Fault, offsets_of, parse_strict
 
 __all__ = [
     "HISTORY_FILE",
