@@ -197,3 +197,12 @@ def test_a_part_may_be_a_single_entry_that_is_no_object() -> None:
     whole = judged(pieces)
     parts = [judged([piece], begins_file=not number) for number, piece in enumerate(pieces)]
     assert comparable(join(parts, 10)) == comparable(whole)
+
+
+def test_unknown_members_hide_none_of_the_known_ones_that_the_hmac_does_not_cover() -> None:
+    plain = [{name: value for name, value in entry.items() if name != "metadata"} for entry in chain(4)]
+    entries = changed(plain, 1, extra_1=1, extra_2=2, extra_3=3)
+    entries = signed(changed(entries, 3, metadata={"note": "after them"}))
+    assert set(judged(pieces_of(dump(entries))).members) == {
+        "cp_from", "cp_to", "extra_1", "extra_2", "extra_3", "metadata",
+    }  # fmt: skip

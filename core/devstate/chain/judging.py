@@ -205,8 +205,7 @@ class Judge:
         if self._state_sha256 is not None and self._state_sha256 in checksums:
             self._bound = self.count + number - 1 - checksums[::-1].index(self._state_sha256)
         self._know_actors(block)
-        if len(self._members) < 3:
-            self._know_members(block)
+        self._know_members(block)
         last = entries[-1]
         self._last = [last.ts, last.actor, last.action, last.cp_to, last.state_checksum, last.hmac]
         return True
