@@ -317,12 +317,17 @@ def _unknown(name: str, path: str) -> UsageError:
 def _secret_source(
     values: Mapping[str, Any], sources: dict[str, str], environ: Mapping[str, str]
 ) -> SecretSource:
-    """A flag's file wins over a variable's value, that over a file named in a variable or devstate.toml."""
+    """Where the keys come from: flags before the environment before devstate.toml, and in each a ring first.
+
+    What a lower one names is dropped as a whole. Else a ring in devstate.toml, which whoever changes the
+    workspace can write, would take the place of the secret that a CI job was given.
+    """
     variable = next((name for name in _SECRET_VARIABLES if environ.get(name)), None)
-    file: str | None = values["secret_file"]
-    ring: str | None = values["keyring"]
-    by_flag = sources["secret_file"].startswith("--")
-    if variable is not None and not by_flag:
+    ranks = {name: _rank(sources[name]) for name in ("keyring", "secret_file") if values[name] is not None}
+    highest = max((*ranks.values(), _rank(variable or "default")))
+    ring: str | None = values["keyring"] if ranks.get("keyring") == highest else None
+    file: str | None = values["secret_file"] if ranks.get("secret_file") == highest else None
+    if variable is not None and highest == _rank(variable):
         sources["secret"] = variable
         return SecretSource(Secret(os.fsencode(environ[variable])), None, ring, variable)
     origin = sources["secret_file"] if file is not None else None
@@ -330,6 +335,13 @@ def _secret_source(
     if origin is None and ring is not None:
         origin = sources["keyring"]
     return SecretSource(None, file, ring, origin)
+
+
+def _rank(source: str) -> int:
+    """How strong a source is: a flag 3, a variable 2, devstate.toml 1, nothing 0."""
+    if source.startswith("--"):
+        return 3
+    return {CONFIG_NAME: 1, "default": 0}.get(source, 2)
 
 
 def _environment(environ: Mapping[str, str]) -> tuple[Environment, str]:

@@ -119,3 +119,14 @@ def test_the_order_of_secrets_is_as_said() -> None:
     by_variable = load_settings(environ={**both, "DEVSTATE_SECRET_FILE": "f"}).secrets
     assert by_variable.value is not None
     assert msgspec.structs.replace(by_variable, value=None) == msgspec.structs.replace(first, value=None)
+
+
+@pytest.mark.parametrize("setting", ["keyring", "secret_file"])
+def test_what_the_workspace_names_never_replaces_the_secret_that_was_given(setting: str) -> None:
+    """Whoever can change the workspace could else bring a key of their own and sign the history anew."""
+    given = load_settings(
+        environ={"BEAMLINE_HMAC_SECRET": "one"}, config_text=f'{setting} = "theirs"'.encode()
+    ).secrets
+    assert (given.keyring, given.file, given.origin) == (None, None, "BEAMLINE_HMAC_SECRET")
+    by_flag = load_settings(flags={"secret_file": "mine"}, config_text=f'{setting} = "theirs"'.encode())
+    assert (by_flag.secrets.keyring, by_flag.secrets.file) == (None, "mine")
