@@ -132,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chain.bookmarks", ("B",), "bookmarks", "bookmarks", "List the bookmarks and go to one"),
     Action("chain.next_bookmark", ("'",), "next_bookmark", "next bookmark", "Go to the next bookmark"),
     Action("chain.copy", ("c",), "copy", "copy", "Copy as JSON, CSV or command line", shown=True),
-    Action("chain.back", ("escape",), "back", "back", "Back to the list, or take the filter away"),
+    Action("chain.back", ("escape",), "back", "no filter", "Take the filter away"),
     # -- the list of entries -----------------------------------------------------------------------
     Action("chain.list.open", ("enter",), "open", "detail", "Go to the detail of the entry", shown=True),
     Action("chain.list.down", ("j", "down"), "down", "down", "One entry down"),
@@ -152,6 +152,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chain.detail.page_up", ("pageup", "ctrl+u"), "page_up", "page up", "One page up"),
     Action("chain.detail.first", ("g", "home"), "first", "first", "To the beginning"),
     Action("chain.detail.last", ("G", "end"), "last", "last", "To the end"),
+    Action("chain.detail.back", ("escape",), "back", "back", "Back to the list", shown=True),
     # -- the line of the filter --------------------------------------------------------------------
     Action(
         "chain.filter_bar.leave", ("escape",), "leave", "cancel", "Leave the filter as it was", shown=True

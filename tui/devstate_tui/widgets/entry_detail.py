@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from devstate_tui.actions import bindings
@@ -38,6 +39,9 @@ class EntryDetail(VerticalScroll, can_focus=True):
     """Shows a `Detail`; the mouse can mark its text."""
 
     BINDINGS = bindings("chain.detail")
+
+    class Left(Message):
+        """The user is done here."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -75,6 +79,9 @@ class EntryDetail(VerticalScroll, can_focus=True):
             if len(lines) != self._lines:
                 self._lines = len(lines)
                 text.styles.height = len(lines)
+
+    def action_back(self) -> None:
+        self.post_message(self.Left())
 
     def action_down(self) -> None:
         self.scroll_down(animate=False)

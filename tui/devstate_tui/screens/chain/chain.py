@@ -176,6 +176,7 @@ class ChainScreen(View):
     def _show_trouble(self, reading: Reading) -> None:
         self.model = None
         self.filtering.stop()
+        self._forget_scan()
         self.entries.set_model(None)
         self.set_class(True, "-trouble")
         concerned = [f for f in reading.findings if f.where.file is None or "history" in f.where.file]
@@ -266,11 +267,15 @@ class ChainScreen(View):
 
     # -- moving ------------------------------------------------------------------------------------
 
+    @on(EntryDetail.Left)
+    def _to_list(self) -> None:
+        self.remove_class("-page")
+        self.entries.focus()
+
     def action_back(self) -> None:
-        """One step back: from the detail to the list, from a filter to all entries."""
-        if self.has_class("-page") or self.detail.has_focus_within:
-            self.remove_class("-page")
-            self.entries.focus()
+        """Take the filter away."""
+        if self.has_class("-page"):
+            self._to_list()
         elif self.filtering.active:
             self.filtering.clear()
 

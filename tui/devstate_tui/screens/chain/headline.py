@@ -30,7 +30,7 @@ def headline(model: ChainModel) -> Content:
     first = model.first_break
     if first is not None:
         parts.append(Content.styled(f"✘ first break at {first}", "bold $text-error"))
-        parts.append(Content(f"{report.verified:,} verify, {model.broken:,} broken"))
+        parts.append(Content(f"{model.broken:,} broken, {report.verified:,} verify"))
     elif not report.ok:
         parts.append(Content.styled("✘ the file has errors", "bold $text-error"))
         parts.append(Content(f"{report.verified:,} verify"))
