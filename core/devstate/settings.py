@@ -137,7 +137,7 @@ _RULES: Final[Mapping[str, _Rule]] = {
     "actor": _Rule("text"),
     "jobs": _Rule("integer", None, maximum=256),
     "limits.file_bytes": _Rule("integer", 1 << 30),
-    "limits.depth": _Rule("integer", 64, maximum=1000),
+    "limits.depth": _Rule("integer", 64, maximum=500),
     "limits.entry_bytes": _Rule("integer", 1 << 20),
     "limits.findings_per_code": _Rule("integer", 1000),
     "tui.theme": _Rule("text"),

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -145,13 +146,12 @@ def as_nobody(*arguments: str, cwd: Path) -> Run:
 
 
 @pytest.fixture
-def open_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that another user can reach."""
-    folder = tmp_path_factory.mktemp("open")
-    for step in (folder, *folder.parents[:2]):
-        if step.stat().st_uid == os.geteuid():
-            step.chmod(step.stat().st_mode | 0o055)
-    return folder
+def open_folder() -> Iterator[Path]:
+    """A folder that another user can reach; those of pytest are closed to everybody else."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
 
 
 def test_an_unreadable_history(open_folder: Path) -> None:
