@@ -405,7 +405,7 @@ async def test_a_history_without_entries_is_explained_and_comes_back(
         await detail_shows(pilot, screen, "There are no entries to show", says)
         await pilot.press("j", "enter", "e", "c", "b", "n", "]", "#", "/", "escape")
         history.write_bytes(good)
-        await detail_shows(pilot, screen, "60 entries", "✔ all verify")
+        await detail_shows(pilot, screen, "60 entries", "✔ all verify", "the history can be read again")
 
 
 async def test_the_map_can_be_clicked(faulty: Path, tmp_path: Path) -> None:

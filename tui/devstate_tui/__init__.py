@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -34,5 +35,7 @@ def run(
     elif not os.environ.get("NO_COLOR"):
         os.environ.pop("NO_COLOR", None)
     app = DevStateApp(root, settings=settings, db=db, demo=demo)
+    # What is loaded now stays to the end: looking at it again would stop the screen for 50 ms now and then.
+    gc.freeze()
     app.run(mouse=settings.tui.mouse if settings is not None else True)
     return app.return_code or 0

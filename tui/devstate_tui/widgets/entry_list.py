@@ -91,6 +91,7 @@ class EntryList(ScrollView, can_focus=True):
         self._styles: dict[tuple[str, bool, bool], Style] = {}
         self._width = 0
         self._unplaced = False
+        self._pointed = False
 
     # -- what it shows -----------------------------------------------------------------------------
 
@@ -180,8 +181,9 @@ class EntryList(ScrollView, can_focus=True):
         if self.row_count:
             self.select(self.entry_at(max(0, min(row, self.row_count - 1))))
 
-    def watch_cursor(self, entry: int) -> None:
-        self.refresh()
+    def watch_cursor(self, old: int, entry: int) -> None:
+        for row in {self.row_of(old), self.row_of(entry)} if self.row_count else ():
+            self.refresh_line(row)
         self.post_message(self.Selected(entry))
 
     def _page(self, direction: int) -> None:
@@ -212,6 +214,13 @@ class EntryList(ScrollView, can_focus=True):
     def action_open(self) -> None:
         if self.row_count:
             self.post_message(self.Opened(self.cursor))
+
+    def on_enter(self) -> None:
+        # Where each letter stands is needed to mark text with the mouse, and dear to note: only from now on.
+        if not self._pointed:
+            self._pointed = True
+            self._strips.clear()
+            self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         row = self.scroll_offset.y + event.y
@@ -253,7 +262,9 @@ class EntryList(ScrollView, can_focus=True):
         key = (row, entry, entry == self.cursor)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strip(self.model, entry, entry == self.cursor, self._width).apply_offsets(0, row)
+            strip = self._strip(self.model, entry, entry == self.cursor, self._width)
+            if self._pointed:
+                strip = strip.apply_offsets(0, row)
             self._strips[key] = strip
         selection = self.text_selection
         if selection is not None:

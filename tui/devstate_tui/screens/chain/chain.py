@@ -1,4 +1,4 @@
-"""The Chain screen: it lays out the list, the map and the detail, and joins what they say to each other."""
+"""The Chain screen: the list, the map and the detail, what they say to each other, and each new reading."""
 
 from __future__ import annotations
 
@@ -6,42 +6,40 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from textual import getters, on, work
+from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from devstate.chain import explain_entry, open_source
+from devstate.chain import open_source
 from devstate.errors import DevStateError
 from devstate_tui.actions import bindings
 from devstate_tui.messages import SearchGrew
 from devstate_tui.models.chain import ChainModel
-from devstate_tui.models.changes import change_between
+from devstate_tui.models.changes import Change, change_between
 from devstate_tui.models.detail import Detail, detail_of, fault_detail
-from devstate_tui.screens.view import View
 from devstate_tui.widgets.entry_detail import EntryDetail
 from devstate_tui.widgets.entry_list import EntryHeading, EntryList
 from devstate_tui.widgets.filter_bar import FilterBar
 from devstate_tui.widgets.minimap import Minimap
 
-from .bookmarking import Bookmarking
+from .asking import AskingView
 from .filtering import Filtering
 from .headline import file_faults, headline, progress_line, trouble
 
 if TYPE_CHECKING:
-    from devstate.chain import Entry, Explanation, FileSource, Progress, Source
+    from devstate.chain import FileSource, Progress, Source
     from devstate.workspace import Reading
 
 __all__ = ["ChainScreen"]
 
-# A held key moves faster than a detail can be laid out; the detail follows when the selection rests.
-_REST = 0.03
-_MOST_COPIED = 1000
+# A held key repeats each 33 ms or so; the detail follows when the selection rests.
+_REST = 0.06
 
 
-class ChainScreen(View):
+class ChainScreen(AskingView):
     """All entries of the history."""
 
     MODE = "chain"
@@ -49,7 +47,6 @@ class ChainScreen(View):
     CSS_PATH = "chain.tcss"
     AUTO_FOCUS = "#entries"
 
-    entries = getters.query_one("#entries", EntryList)
     heading = getters.query_one("#entry-heading", EntryHeading)
     minimap = getters.query_one("#minimap", Minimap)
     detail = getters.query_one("#detail", EntryDetail)
@@ -57,13 +54,11 @@ class ChainScreen(View):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model: ChainModel | None = None
-        self.reading: Reading | None = None
         self.filtering = Filtering(self)
-        self.bookmarking = Bookmarking(self.app.folders.data, self._problem)
         self._source: FileSource | None = None
         self._wanted: int | None = None
         self._touched = False
+        self._faulted = False
         self._resting: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -106,23 +101,30 @@ class ChainScreen(View):
         self._forget_scan()
         self._line("#chain-fault", file_faults(history.report.findings))
         self.query_one("#chain-title", Static).update(headline(model))
-        if change is not None:
-            hint = ""
-            if change.worse and change.entry is not None:
-                hint = (
-                    "  ! goes there"
-                    if change.entry == model.first_break
-                    else f"  # {change.entry} goes there"
-                )
-            style = "bold $text-error" if change.worse else "bold $text-accent"
-            when = reading.taken_at[11:19]
-            self._line("#chain-notice", Content.styled(f"{when}  {change.sentence}{hint}", style))
+        self._show_change(reading, model, change)
         if first_time:
             self._begin(model)
         elif follow:
             self.entries.action_last()
         self.filtering.again(changed=first_time or change is not None)
         self._show_detail()
+
+    def _show_change(self, reading: Reading, model: ChainModel, change: Change | None) -> None:
+        """Say what is different now; after a trouble, that it is over."""
+        recovered, self._faulted = self._faulted, False
+        if change is None:
+            if recovered:
+                self._line(
+                    "#chain-notice", Content(f"{reading.taken_at[11:19]}  the history can be read again")
+                )
+            return
+        hint = ""
+        if change.worse and change.entry is not None:
+            hint = "  ! goes there" if change.entry == model.first_break else f"  # {change.entry} goes there"
+        style = "bold $text-error" if change.worse else "bold $text-accent"
+        self._line(
+            "#chain-notice", Content.styled(f"{reading.taken_at[11:19]}  {change.sentence}{hint}", style)
+        )
 
     def _begin(self, model: ChainModel) -> None:
         """Where to look first: what was asked for, else the first break, else the newest entry."""
@@ -159,6 +161,7 @@ class ChainScreen(View):
         self._forget_scan()
 
     def show_error(self, error: DevStateError) -> None:
+        self._faulted = True
         self._line(
             "#chain-notice",
             Content.assemble((f"✘ {error.code}  ", "bold $text-error"), f"{error.message}. {error.remedy}"),
@@ -175,6 +178,7 @@ class ChainScreen(View):
 
     def _show_trouble(self, reading: Reading) -> None:
         self.model = None
+        self._faulted = True
         self.filtering.stop()
         self._forget_scan()
         self.entries.set_model(None)
@@ -187,13 +191,19 @@ class ChainScreen(View):
         for line in ("#chain-fault", "#chain-notice"):
             self._line(line, None)
 
+    def _show_marks(self) -> None:
+        marked = self.bookmarking.bookmarks
+        self.entries.set_bookmarked(frozenset(marked.entries))
+        self.minimap.set_marks(marked.entries, self.entries.matches)
+
+    def marks_changed(self) -> None:
+        self._show_marks()
+        self._show_detail()
+
     def _line(self, selector: str, content: Content | None) -> None:
         line = self.query_one(selector, Static)
         line.set_class(content is not None, "-shown")
         line.update(content or "")
-
-    def _problem(self, sentence: str, remedy: str) -> None:
-        self.notify(f"{sentence}\n{remedy}", severity="warning", markup=False)
 
     # -- the selection -----------------------------------------------------------------------------
 
@@ -248,7 +258,7 @@ class ChainScreen(View):
 
     def _detail_of(self, model: ChainModel, index: int) -> Detail:
         try:
-            entry, explanation = self._explained(model, index)
+            entry, explanation = self.explained(model, index)
         except DevStateError as error:
             return fault_detail(index, model.letter(index), error.message, model.findings(index))
         return detail_of(
@@ -258,12 +268,6 @@ class ChainScreen(View):
             findings=model.findings(index),
             note=self.bookmarking.note_of(index),
         )
-
-    def _explained(self, model: ChainModel, index: int) -> tuple[Entry, Explanation]:
-        entry = model.entry(index)
-        previous = model.entry(index - 1) if index else None
-        workspace = self.app.workspace
-        return entry, explain_entry(entry, previous, None if workspace is None else workspace.keyring)
 
     # -- moving ------------------------------------------------------------------------------------
 
@@ -297,31 +301,6 @@ class ChainScreen(View):
         else:
             self.notify(f"No broken entry {'after' if forward else 'before'} entry {here}.")
 
-    @work
-    async def action_goto(self) -> None:
-        from devstate_tui.screens.dialogs.goto import GotoDialog
-
-        if self.model is None:
-            return
-        choice = await self.app.push_screen_wait(GotoDialog(self.model))
-        if choice.entry is not None:
-            self.go_to(choice.entry)
-            if choice.sentence:
-                self.notify(choice.sentence, markup=False)
-
-    @work
-    async def action_explain(self) -> None:
-        from devstate_tui.screens.dialogs.explain import ExplainDialog
-
-        if self.model is None or not self.entries.row_count:
-            return
-        try:
-            entry, explanation = self._explained(self.model, self.entries.cursor)
-        except DevStateError as error:
-            self._problem(error.message, error.remedy)
-            return
-        await self.app.push_screen_wait(ExplainDialog(entry, explanation))
-
     # -- filter ------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
@@ -354,90 +333,3 @@ class ChainScreen(View):
     def show_filter(self, content: Content | None) -> None:
         """Say under the title which filter holds and what it has found."""
         self._line("#chain-filter", content)
-
-    # -- bookmarks ---------------------------------------------------------------------------------
-
-    def _show_marks(self) -> None:
-        marked = self.bookmarking.bookmarks
-        self.entries.set_bookmarked(frozenset(marked.entries))
-        self.minimap.set_marks(marked.entries, self.entries.matches)
-
-    @work
-    async def action_bookmark(self) -> None:
-        from devstate_tui.screens.dialogs.note import NoteDialog
-
-        model, index = self.model, self.entries.cursor
-        if model is None or not self.entries.row_count:
-            return
-        choice = await self.app.push_screen_wait(NoteDialog(index, self.bookmarking.note_of(index)))
-        if choice.kind == "cancel":
-            return
-        marks = self.bookmarking.bookmarks
-        if choice.kind == "remove":
-            self.bookmarking.change(marks.without(index))
-        else:
-            try:
-                hmac = model.entry(index).hmac
-            except DevStateError:
-                hmac = ""
-            self.bookmarking.change(marks.with_note(index, hmac, choice.text))
-        self._show_marks()
-        self._show_detail()
-
-    @work
-    async def action_bookmarks(self) -> None:
-        from devstate_tui.screens.dialogs.bookmarks import BookmarksDialog
-
-        if self.model is None:
-            return
-        marks = self.bookmarking.bookmarks
-        choice = await self.app.push_screen_wait(BookmarksDialog(marks, self.bookmarking.moved(self.model)))
-        if choice.entry is not None and self.model is not None:
-            if choice.entry < self.model.count:
-                self.go_to(choice.entry)
-            else:
-                self.notify(f"The history has no entry {choice.entry} any more.")
-
-    def action_next_bookmark(self) -> None:
-        found = self.bookmarking.bookmarks.next(self.entries.cursor)
-        if found is None:
-            self.notify("There is no bookmark; b makes one.")
-        elif self.model is not None and found < self.model.count:
-            self.go_to(found)
-
-    # -- copying -----------------------------------------------------------------------------------
-
-    @work
-    async def action_copy(self) -> None:
-        from devstate_tui.screens.dialogs.copy import CopyDialog
-
-        if self.model is None or not self.entries.row_count:
-            return
-        matches = self.entries.matches
-        count = 0 if matches is None else len(matches)
-        choice = await self.app.push_screen_wait(CopyDialog(self.entries.cursor, count, _MOST_COPIED))
-        if choice.form:
-            self.copy_as(choice.form)
-
-    def copy_as(self, form: str) -> None:
-        """Copy the selected entry or the matches in one of the forms of `CopyChoice`."""
-        from devstate_tui.services.clipboard import copy_text
-
-        from .copying import copied_text
-
-        if self.model is None or self.reading is None:
-            return
-        try:
-            name, text = copied_text(
-                form,
-                self.model,
-                self.entries.cursor,
-                root=self.reading.root,
-                matches=self.entries.matches,
-                chosen=self.filtering.chosen,
-                most=_MOST_COPIED,
-            )
-        except DevStateError as error:
-            self._problem(error.message, error.remedy)
-            return
-        self.notify(f"{name}: {copy_text(text, self.app.copy_to_clipboard)}", markup=False)
