@@ -88,8 +88,7 @@ def measure(folder: Path, *, quick: bool) -> Result:
         result, label, large, side_by_side(ways(large, plain=False), rounds=max(2, rounds // 2), home=folder)
     )
     result.notes.append(
-        "irregular: the members sorted, so that every entry goes through the strict parser alone; what is not "
-        "laid out evenly is read by one process, whatever is asked for"
+        "irregular: the members sorted, so that every entry goes through the strict parser alone"
     )
     result.notes.append("plain Python is left out at 1,000,000 entries: it holds several gigabytes")
     return result

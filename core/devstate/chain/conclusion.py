@@ -61,7 +61,7 @@ def conclude(
     findings = [
         *_file_findings(verified, context),
         *_entry_findings(verified, faults, context),
-        *(_key_finding(fault, verified, context) for fault in key_faults),
+        *_key_findings(key_faults, segment, context, limits),
         *_key_state(segment, keyring, uses, context, wrong_key=wrong_key),
         *_state_findings(segment, context),
         *_facts(segment, end, context),
@@ -230,12 +230,22 @@ def _entry_findings(verified: Verified, faults: list[Fault], context: ChainConte
     ]
 
 
-def _key_finding(fault: KeyFault, verified: Verified, context: ChainContext) -> Finding:
-    run = fault.run
-    span = f"entry {run.first}" if run.first == run.last else f"entries {run.first} to {run.last}"
-    severity = Severity.WARNING if fault.code in WARNINGS else Severity.ERROR
-    message = f"{fault.detail[:1].upper()}{fault.detail[1:]}: {span}."
-    return finding(fault.code, severity, message, Where(context.file, run.first))
+def _key_findings(
+    faults: list[KeyFault], segment: Segment, context: ChainContext, limits: Limits
+) -> list[Finding]:
+    result: list[Finding] = []
+    counts: dict[str, int] = {}
+    for fault in faults:
+        counts[fault.code] = counts.get(fault.code, 0) + 1
+        if counts[fault.code] > limits.findings_per_code:
+            continue
+        run = fault.run
+        span = f"entry {run.first}" if run.first == run.last else f"entries {run.first} to {run.last}"
+        severity = Severity.WARNING if fault.code in WARNINGS else Severity.ERROR
+        message = f"{fault.detail[:1].upper()}{fault.detail[1:]}: {span}."
+        result.append(finding(fault.code, severity, message, Where(context.file, run.first)))
+    segment.fault_counts.update(counts)
+    return result
 
 
 def _key_state(

@@ -23,6 +23,8 @@ from .strict import parse_value
 __all__ = ["End", "Range", "frame", "frame_range", "plan_ranges"]
 
 _BOM = b"\xef\xbb\xbf"
+# Hashing the file and joining the parts, in proportion to judging all entries.
+_OTHER_WORK = 0.1
 
 
 class End(msgspec.Struct, frozen=True):
@@ -76,15 +78,21 @@ def regular_part(source: Source) -> tuple[Layout | None, int | None]:
 
 
 def plan_ranges(source: Source, count: int) -> list[Range]:
-    """At most `count` ranges of about equal size that cover all entries; empty where the file is not regular."""
+    """At most `count` ranges that cover all entries; empty where the file is not regular.
+
+    They are of about equal size but for the first, which is shorter: who judges it also hashes the whole file
+    and joins the parts.
+    """
     layout, stop = regular_part(source)
     if layout is None or stop is None:
         return []
     start = len(layout.opening)
-    step = (stop - start) // count
+    total = stop - start
+    first = int(total * max(0.2 / count, (1 + _OTHER_WORK) / count - _OTHER_WORK))
+    step = (total - first) // max(1, count - 1)
     ranges: list[Range] = []
-    for number in range(1, count):
-        border = _boundary(source, layout, len(layout.opening) + step * number, stop)
+    for number in range(count - 1):
+        border = _boundary(source, layout, len(layout.opening) + first + step * number, stop)
         if border is not None and border[0] > start:
             ranges.append(Range(layout, start, border[0]))
             start = border[1]

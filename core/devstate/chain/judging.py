@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import re
 from hmac import compare_digest
-from operator import le
 from typing import Any, cast
 
 import msgspec
@@ -23,7 +22,7 @@ from .listing import Block, Single
 from .report import ChainContext
 from .segment import BAD, UNCHECKED, FirstTime, Lone, Segment
 from .strict import find_control
-from .times import sort_key, sort_keys
+from .times import plain_span, sort_key
 
 __all__ = ["Judge"]
 
@@ -31,6 +30,7 @@ _HEX = b"0123456789abcdef"
 _HEX64 = re.compile("[0-9a-f]{64}")
 _HEX64_ANY_CASE = re.compile("[0-9a-fA-F]{64}")
 _DIGESTS = ("state_checksum", "hmac_prev", "hmac")
+_TEXT_OR_NONE = (str, type(None))
 
 
 class Judge:
@@ -72,7 +72,8 @@ class Judge:
         self._bound: int | None = None
         self._repeated: set[str] = set()
         self._lone: dict[str, Lone] = {}
-        self._last: list[str] = []
+        self._named: set[str] = {*COVERED, "hmac"}  # members that need no more naming
+        self._last: dict[str, Any] | FastEntry | None = None
 
     # -- pieces ------------------------------------------------------------------------------------
 
@@ -96,7 +97,7 @@ class Judge:
         if self.count == 0:
             self._first_link = (None, single.offset)
         self._last_hmac = None
-        self._last = []
+        self._last = None
         self._one_checksum = None
         self._settle(bytes((UNCHECKED,)))
 
@@ -162,7 +163,7 @@ class Judge:
             bound_entry=self._bound,
             repeated_actors=sorted(self._repeated),
             lone_actors=self._lone,
-            last_entry=self._last,
+            last_entry=_last_texts(self._last),
         )
 
     # -- a block as a whole ------------------------------------------------------------------------
@@ -187,38 +188,40 @@ class Judge:
         digits = "".join(hmacs) + "".join(checksums)
         if not digits.isascii() or digits.encode().translate(None, _HEX):
             return False
-        keys = sort_keys([entry.ts for entry in entries])
-        if keys is None or not all(map(le, keys, keys[1:])):
+        span = plain_span([entry.ts for entry in entries])
+        if span is None:
             return False
-        if self._last_key is not None and keys[0] < self._last_key:
+        earliest, last_key = span
+        if self._last_key is not None and earliest < self._last_key:
             return False
-        if self._latest is not None and keys[-1] > self._latest:
+        if self._latest is not None and last_key > self._latest:
             return False
         if not self.count:
             self._first_link = (first, block.offset)
             self._one_checksum = checksums[0]
         if self._first_time is None:
-            self._first_time = FirstTime(keys[0], entries[0].ts, self.count, block.offset)
-        self._last_hmac, self._last_key = hmacs[-1], keys[-1]
+            self._first_time = FirstTime(earliest, entries[0].ts, self.count, block.offset)
+        self._last_hmac, self._last_key = hmacs[-1], last_key
         if self._one_checksum is not None and checksums.count(self._one_checksum) != number:
             self._one_checksum = None
         if self._state_sha256 is not None and self._state_sha256 in checksums:
             self._bound = self.count + number - 1 - checksums[::-1].index(self._state_sha256)
         self._know_actors(block)
         self._know_members(block)
-        last = entries[-1]
-        self._last = [last.ts, last.actor, last.action, last.cp_to, last.state_checksum, last.hmac]
+        self._last = entries[-1]
         return True
 
     def _know_actors(self, block: Block) -> None:
         actors = [entry.actor for entry in block.entries]
+        offsets: list[int] = []
         for actor in set(actors).difference(self._repeated):
             if actor in self._lone or actors.count(actor) > 1:
                 self._lone.pop(actor, None)
                 self._repeated.add(actor)
             else:
                 at = actors.index(actor)
-                self._lone[actor] = Lone(self.count + at, block.offset, block.entries[at].action)
+                offsets = offsets or entry_offsets(block)
+                self._lone[actor] = Lone(self.count + at, offsets[at], block.entries[at].action)
 
     def _know_members(self, block: Block) -> None:
         for name in ("cp_from", "cp_to", "metadata"):
@@ -232,7 +235,7 @@ class Judge:
         if not self._macs:
             return bytes((UNCHECKED,)) * len(entries)
         messages = [
-            (entry.ts + entry.actor + entry.action + entry.state_checksum + entry.hmac_prev).encode()
+            f"{entry.ts}{entry.actor}{entry.action}{entry.state_checksum}{entry.hmac_prev}".encode()
             for entry in entries
         ]
         # A key that fails for the first entry of a block seldom verifies the others.
@@ -272,13 +275,13 @@ class Judge:
                 self._fault("FIELD_MISSING", offset, f"/{name}")
             elif not isinstance(members[name], str):
                 self._fault("FIELD_TYPE", offset, f"/{name}", "a string", _kind(members[name]))
-        if not isinstance(members.get("cp_from"), str | None):
+        if not isinstance(members.get("cp_from"), _TEXT_OR_NONE):
             self._fault("FIELD_TYPE", offset, "/cp_from", "a string or null", _kind(members["cp_from"]))
         if "metadata" in members and not isinstance(members["metadata"], dict):
             self._fault("FIELD_TYPE", offset, "/metadata", "an object", _kind(members["metadata"]))
-        for name in members:
-            if name not in COVERED and name != "hmac":
-                self._members.setdefault(name)
+        if not members.keys() <= self._named:
+            self._members.update(dict.fromkeys(name for name in members if name not in self._named))
+            self._named.update(members)
         for name in _DIGESTS:
             value = members.get(name)
             if not isinstance(value, str) or _HEX64.fullmatch(value):
@@ -315,10 +318,9 @@ class Judge:
 
     def _take(self, members: dict[str, Any], offset: int) -> None:
         """Keep what the entries after this one, and the conclusion, need of it."""
-        texts = {name: value if isinstance(value := members.get(name), str) else "" for name in MEMBERS}
         stored = members.get("hmac")
         self._last_hmac = stored if isinstance(stored, str) else None
-        checksum = texts["state_checksum"]
+        checksum = _text(members, "state_checksum")
         if self.count == 0:
             self._one_checksum = checksum
         elif checksum != self._one_checksum:
@@ -332,8 +334,8 @@ class Judge:
             del self._lone[actor]
             self._repeated.add(actor)
         elif actor not in self._repeated:
-            self._lone[actor] = Lone(self.count, offset, texts["action"])
-        self._last = [texts[name] for name in ("ts", "actor", "action", "cp_to", "state_checksum", "hmac")]
+            self._lone[actor] = Lone(self.count, offset, _text(members, "action"))
+        self._last = members
 
     def _fault(
         self,
@@ -369,6 +371,19 @@ def entry_offsets(block: Block) -> list[int]:
         offsets.append(block.offset + found + ahead)
         found = block.data.find(between, found + ahead)
     return offsets
+
+
+def _text(members: dict[str, Any], name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _last_texts(last: dict[str, Any] | FastEntry | None) -> list[str]:
+    """`Segment.last_entry` of the last entry."""
+    if last is None:
+        return []
+    members = last if isinstance(last, dict) else _as_members(last)
+    return [_text(members, name) for name in ("ts", "actor", "action", "cp_to", "state_checksum", "hmac")]
 
 
 def _as_members(entry: FastEntry) -> dict[str, Any]:

@@ -51,6 +51,9 @@ class Listing:
         self._layout = layout
         self._limits = limits
         self._nested = nested  # containers around an entry
+        self._between = layout.between if layout is not None else b""
+        self._last_size = len(layout.last) if layout is not None else 0
+        self._first_size = len(layout.first) if layout is not None else 0
         self.irregular: tuple[int, str] | None = None
 
     def note(self, offset: int, why: str) -> None:
@@ -109,7 +112,7 @@ class Listing:
                         "TORN_FILE", comma, "a comma stands before the end of the list", at_next=True
                     )
                     return True
-                regular = layout is not None and self._is_regular(layout, comma)
+                regular = layout is not None and self._is_regular(comma)
                 if not regular:
                     self.note(comma, "what stands between two entries is not what the reference writes")
                 elif until is not None and cursor.position >= until:
@@ -131,13 +134,13 @@ class Listing:
             yield single
             first = False
 
-    def _is_regular(self, layout: Layout, comma: int) -> bool:
+    def _is_regular(self, comma: int) -> bool:
         """True where the comma and the brace after it stand as the layout puts them between two entries."""
         cursor = self._cursor
-        start = comma - len(layout.last)
-        if len(cursor.data) - (cursor.position - cursor.base) < len(layout.first):
+        start = comma - self._last_size
+        if len(cursor.data) - (cursor.position - cursor.base) < self._first_size:
             cursor.more()
-        return start >= cursor.base and cursor.data.startswith(layout.between, start - cursor.base)
+        return start >= cursor.base and cursor.data.startswith(self._between, start - cursor.base)
 
     def _single(self, layout: Layout | None) -> Single | None:
         """The value at the cursor, which then stands after it; None where the file ends inside it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from operator import le
 
 from devstate.clock import parse_rfc3339
 
-__all__ = ["sort_key", "sort_keys"]
+__all__ = ["plain_span", "sort_key"]
 
 _PLAIN = re.compile(
     r"(?:[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)*+"
@@ -34,14 +35,19 @@ def sort_key(ts: str) -> str | None:
     return "~" if ts.startswith("9999") else ""
 
 
-def sort_keys(column: list[str]) -> list[str] | None:
-    """The sort keys of many timestamps in the plain form `YYYY-MM-DDTHH:MM:SSZ`; None where one is not."""
+def plain_span(column: list[str]) -> tuple[str, str] | None:
+    """The sort keys of the first and the last of many times; None unless all of them are plain and none goes back.
+
+    Plain is the form `YYYY-MM-DDTHH:MM:SSZ`, whose texts sort like the moments.
+    """
     joined = "".join(column)
     if len(joined) != _PLAIN_LENGTH * len(column) or not _PLAIN.fullmatch(joined):
         return None
-    if not all(map(_is_date, {ts[:10] for ts in column})):
+    if not all(map(le, column, column[1:])):
         return None
-    return [ts[:-1] for ts in column]
+    first, last = column[0], column[-1]
+    days = {first[:10]} if first[:10] == last[:10] else {ts[:10] for ts in column}
+    return (first[:-1], last[:-1]) if all(map(_is_date, days)) else None
 
 
 @lru_cache(maxsize=4096)
