@@ -156,7 +156,7 @@ def test_an_atomic_replace_leaves_the_reader_its_bytes(tmp_path: Path) -> None:
 def progress_of(data: bytes, monkeypatch: pytest.MonkeyPatch, look: Callable[[Progress], None]) -> None:
     from devstate.chain import verify
 
-    monkeypatch.setattr(verify, "REPORT_EVERY", 1000)
+    monkeypatch.setattr(verify, "report_step", lambda size: 1000)
     verify_history(data, keyring=RING, on_progress=look)
 
 

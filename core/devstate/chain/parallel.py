@@ -21,7 +21,7 @@ from .keys import Keyring
 from .layout import REFERENCE
 from .limits import Limits
 from .listing import Block, Single
-from .progress import REPORT_EVERY, Progress, VerificationCancelled
+from .progress import Progress, VerificationCancelled, report_step
 from .report import ChainContext
 from .segment import Segment, join
 from .source import Source
@@ -107,7 +107,7 @@ def _judge_range(
     blocks: list[tuple[int, int, int, bytes, bool]] = []
     irregular: tuple[int, str] | None = None
     nothing_yet = IndexBuilder(part.layout, limits, digested=False).index()
-    reported = part.start
+    reported, step = part.start, report_step(source.size)
     for piece in frame_range(source, part, limits):
         if cancelled is not None and cancelled():
             raise VerificationCancelled("the verification was cancelled; there is no verdict")
@@ -115,7 +115,7 @@ def _judge_range(
             judge.add_block(piece)
             digest = block_digest(piece.data) if digested else b""
             blocks.append((piece.offset, len(piece.data), len(piece.entries), digest, False))
-            if on_progress is not None and piece.offset - reported >= REPORT_EVERY:
+            if on_progress is not None and piece.offset - reported >= step:
                 reported = piece.offset
                 share = (piece.offset - part.start) / (part.stop - part.start)
                 done = int(share * source.size)

@@ -8,10 +8,15 @@ from devstate.errors import DevStateError
 
 from .index import HistoryIndex
 
-__all__ = ["REPORT_EVERY", "Progress", "VerificationCancelled"]
+__all__ = ["Progress", "VerificationCancelled", "report_step"]
 
-# Bytes between two reports.
-REPORT_EVERY = 1 << 18
+_SMALLEST_STEP = 1 << 18
+_MOST_REPORTS = 200
+
+
+def report_step(size: int) -> int:
+    """Bytes between two reports on a file of `size` bytes: a report costs time in proportion to the entries so far."""
+    return max(_SMALLEST_STEP, size // _MOST_REPORTS)
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from .keys import Keyring
 from .limits import Limits
 from .listing import Block, Single
 from .parallel import judge_in_parallel
-from .progress import REPORT_EVERY, Progress, VerificationCancelled
+from .progress import Progress, VerificationCancelled, report_step
 from .report import ChainContext, ChainReport
 from .source import BytesSource, Source, open_source
 
@@ -131,7 +131,7 @@ def _in_one_pass(
     judge = Judge(keyring, context, limits, latest=latest)
     builder = IndexBuilder(regular_part(source)[0], limits, digested=digested)
     result: list[End] = []
-    reported = 0
+    reported, step = 0, report_step(source.size)
     for piece in frame(source, limits, result):
         if cancelled is not None and cancelled():
             raise VerificationCancelled("the verification was cancelled; there is no verdict")
@@ -146,7 +146,7 @@ def _in_one_pass(
         else:
             judge.add_fault(piece)
             continue
-        if on_progress is not None and done - reported >= REPORT_EVERY:
+        if on_progress is not None and done - reported >= step:
             reported = done
             on_progress(
                 Progress(
