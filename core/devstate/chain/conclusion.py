@@ -10,6 +10,7 @@ import msgspec
 from devstate.findings import Finding, Severity, Where
 from devstate.lines import lines_of
 
+from .answers import answers_of, checks_not_run, checks_run
 from .context_checks import Kinship, ambiguous_actors, kin_of, state_sha256
 from .entry import MEMBERS
 from .faults import WARNINGS, Fault
@@ -19,7 +20,7 @@ from .keys import Keyring
 from .keyuse import KeyFault, judge_keys
 from .limits import Limits
 from .placing import member_offset
-from .report import Answer, Answers, ChainContext, ChainReport, Head, KeyUse
+from .report import ChainContext, ChainReport, Head, KeyUse
 from .segment import BAD, Segment
 from .source import Source
 from .wording import entry_finding, file_finding, finding
@@ -83,10 +84,10 @@ def conclude(
         letters=letters,
         head=_head(segment),
         keys=uses,
-        answers=_answers(segment, findings, uses, verified_count, keyring),
+        answers=answers_of(segment, findings, uses, verified_count, keyring),
         findings=tuple(findings),
-        checks_run=_checks_run(keyring, context),
-        checks_not_run=_checks_not_run(keyring, context),
+        checks_run=checks_run(keyring, context),
+        checks_not_run=checks_not_run(keyring, context),
         not_provable=_NOT_PROVABLE,
         bound_entry=segment.bound_entry,
         one_checksum=segment.one_checksum is not None and segment.count > 0,
@@ -265,7 +266,7 @@ def _key_state(
     if wrong_key:
         names = ", ".join(repr(key.kid) for key in keyring.keys)
         message = (
-            f"All {segment.count} links are intact and no entry verifies under {names}: "
+            f"All {segment.count:,} links are intact and no entry verifies under {names}: "
             "this is not the key that the chain was written with."
         )
         result.append(finding("WRONG_KEY", Severity.ERROR, message, where))
@@ -290,7 +291,7 @@ def _state_findings(segment: Segment, context: ChainContext) -> list[Finding]:
     if segment.bound_entry is not None:
         how = f"the last entry that names it is {segment.bound_entry}; later entries name other states"
     elif segment.one_checksum is not None and segment.count > 1:
-        how = f"all {segment.count} entries name one and the same other state, so no state was ever bound"
+        how = f"all {segment.count:,} entries name one and the same other state, so no state was ever bound"
     else:
         how = "no entry names it: it was changed without an entry"
     message = f"state.json as it stands is not the state of the last entry: {how}."
@@ -350,99 +351,3 @@ def _order(one: Finding) -> tuple[int, bool, int, int, str]:
         where.entry if where.entry is not None else -1,
         one.code,
     )
-
-
-# -- the four answers ------------------------------------------------------------------------------
-
-
-def _answers(
-    segment: Segment,
-    findings: list[Finding],
-    uses: tuple[KeyUse, ...],
-    good: int,
-    keyring: Keyring | None,
-) -> Answers:
-    codes = {one.code for one in findings}
-    errors = [one for one in findings if one.severity is Severity.ERROR]
-    return Answers(
-        integrity=_integrity(segment, codes, errors, good),
-        authenticity=_authenticity(segment, uses, codes, keyring),
-        completeness=_completeness(codes, segment),
-        time=_time(codes, segment),
-    )
-
-
-def _integrity(segment: Segment, codes: set[str], errors: list[Finding], good: int) -> Answer:
-    count = segment.count
-    broken = [one for one in errors if one.failure_class.value == "integrity"]
-    if broken:
-        first = next((one for one in broken if one.where.entry is not None), None)
-        place = (
-            f"; first at entry {min(o.where.entry for o in broken if o.where.entry is not None)}"
-            if first
-            else ""
-        )
-        return Answer("no", f"{good} of {count} entries verify{place}")
-    if "WRONG_KEY" in codes:
-        return Answer("unknown", f"links intact, but none of {count} entries verifies: wrong key")
-    if "KEY_MISSING" in codes:
-        return Answer("unknown", f"{count} links intact; HMACs not checked, no key")
-    if not count:
-        return Answer("unknown", "no entries")
-    return Answer("yes", f"{good} of {count} entries verify (v1)")
-
-
-def _authenticity(
-    segment: Segment, uses: tuple[KeyUse, ...], codes: set[str], keyring: Keyring | None
-) -> Answer:
-    if keyring is None:
-        return Answer("unknown", "no key given")
-    if not uses:
-        return Answer("unknown", "no entry verifies under the given key")
-    if "KEY_COMPROMISED" in codes:
-        return Answer("no", "a compromised key signed entries")
-    weak = [use for use in uses if use.weak]
-    if weak:
-        kind = "public default key" if any(use.public for use in weak) else "key too short"
-        return Answer("no", f"{kind}: anybody can have written them")
-    names = ", ".join(dict.fromkeys(repr(use.kid) for use in uses))
-    return Answer("yes", f"written with key {names}; every holder of it can have written them")
-
-
-def _completeness(codes: set[str], segment: Segment) -> Answer:
-    if codes & {"HEAD_MISSING", "EMPTY_HISTORY"}:
-        return Answer(
-            "no", "entries at the beginning are missing" if segment.count else "all entries are missing"
-        )
-    return Answer("unknown", "unproven: no pin; a removed tail leaves no trace")
-
-
-def _time(codes: set[str], segment: Segment) -> Answer:
-    wrong = [code for code in ("TIME_REGRESSION", "FUTURE_TIME") if code in codes]
-    if wrong:
-        times = sum(segment.fault_counts.get(code, 0) for code in wrong)
-        return Answer("no", f"{times} times go back or lie in the future")
-    return Answer("unknown", "claimed by the writers only")
-
-
-def _checks_run(keyring: Keyring | None, context: ChainContext) -> tuple[str, ...]:
-    run = ["encoding and JSON", "limits", "member types and formats", "links", "order of times"]
-    if keyring is not None:
-        run.append("HMACs under " + ", ".join(repr(key.kid) for key in keyring.keys))
-        run.append("use of keys")
-    if context.now is not None:
-        run.append("times against the clock")
-    if context.state_bytes is not None:
-        run.append("binding to state.json")
-    return tuple(run)
-
-
-def _checks_not_run(keyring: Keyring | None, context: ChainContext) -> tuple[str, ...]:
-    left = ["pins and signed heads (none given)", "artifacts (devstate validate)"]
-    if keyring is None:
-        left.insert(0, "HMACs (no key)")
-    if context.now is None:
-        left.append("times against the clock (no time given)")
-    if context.state_bytes is None:
-        left.append("binding to state.json (there is none)")
-    return tuple(left)
