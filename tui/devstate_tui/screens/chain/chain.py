@@ -80,6 +80,8 @@ class ChainScreen(AskingView):
         # Watched, and not told by a message: the list and the map are drawn in one go.
         self.watch(self.entries, "scroll_y", self._view_changed, init=False)
         self.watch(self.entries, "cursor", self._view_changed, init=False)
+        # While a search finds more, other entries come into view without any scrolling.
+        self.watch(self.entries, "virtual_size", self._view_changed, init=False)
         super().on_mount()
 
     # -- readings ----------------------------------------------------------------------------------
