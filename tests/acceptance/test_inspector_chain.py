@@ -69,6 +69,7 @@ def test_which_entries_are_by_one_agent_and_of_one_kind(ugly: str, home: Path) -
         session.wait_for("actor:NAME")
         session.press("actor:AGENT_4 action~override", "enter")
         session.wait_for("/ actor:AGENT_4 action~override   1 match of 240", "gate_override")
+        session.settle()  # a screen is drawn in several writes
         assert all("AGENT_4" in line for line in session.lines if _ROW.match(line))
         session.press("escape")
         session.wait_until_gone("/ actor:AGENT_4")
