@@ -54,8 +54,7 @@ class Listing:
 
     def _matching(self) -> Iterator[Entry]:
         """A pass over the bytes, which parses only what the filter may let through."""
-        from devstate.chain import parse_entry
-        from devstate.chain.filters import quick_no
+        from devstate.chain import parse_entry, quick_no
 
         impossible = quick_no(self.chosen)
         index = self.history.index

@@ -70,7 +70,7 @@ def verify_report(judged: Judged, status: int, shown_head: str | None) -> Report
         for name in ("integrity", "authenticity", "completeness", "time"):
             answer = getattr(report.answers, name)
             facts.append((name, f"{answer.status}: {answer.sentence}"))
-        verdict += f", {report.verified} of {report.entries} entries are good"
+        verdict += f", {report.verified:,} of {report.entries:,} entries are good"
     return Report(
         title="DevState: verification of a history",
         ok=status == 0,

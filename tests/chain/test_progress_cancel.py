@@ -42,6 +42,17 @@ def test_progress(data: bytes, form: str) -> None:
         assert one.first_bad == (2500 if one.bad else None)
 
 
+def test_what_is_indexed_so_far_is_decoded_from_the_source_that_progress_names(data: bytes) -> None:
+    source = BytesSource(data)
+    told: list[Progress] = []
+    found = scan_history(source, keyring=RING, on_progress=told.append)
+    assert told
+    for one in told:
+        assert one.source is source
+        last = len(one.index) - 1
+        assert one.index.entry(last, one.source) == found.index.entry(last, source)
+
+
 def test_a_wrong_key_shows_as_bad_until_the_end(data: bytes) -> None:
     told: list[Progress] = []
     report = verify_history(

@@ -2,7 +2,7 @@
 
 from .entry import COVERED, MEMBERS, REQUIRED, Entry, covered_bytes, mask_hmac
 from .explain import Covered, Explanation, explain_entry
-from .filters import EVERY_ENTRY, EntryFilter, Match, filter_text, parse_filter, parse_moment
+from .filters import EVERY_ENTRY, EntryFilter, Match, filter_text, parse_filter, parse_moment, quick_no
 from .index import HistoryIndex, parse_entry
 from .keys import PUBLIC_SECRETS, Key, Keyring, parse_keyring
 from .layout import REFERENCE, Layout, detect_layout, format_history
@@ -54,6 +54,7 @@ __all__ = [
     "parse_filter",
     "parse_keyring",
     "parse_moment",
+    "quick_no",
     "scan_history",
     "sign_entry",
     "verify_history",

@@ -241,7 +241,7 @@ def _key_findings(
         if counts[fault.code] > limits.findings_per_code:
             continue
         run = fault.run
-        span = f"entry {run.first}" if run.first == run.last else f"entries {run.first} to {run.last}"
+        span = f"entry {run.first:,}" if run.first == run.last else f"entries {run.first:,} to {run.last:,}"
         severity = Severity.WARNING if fault.code in WARNINGS else Severity.ERROR
         message = f"{fault.detail[:1].upper()}{fault.detail[1:]}: {span}."
         result.append(finding(fault.code, severity, message, Where(context.file, run.first)))
@@ -289,7 +289,7 @@ def _state_findings(segment: Segment, context: ChainContext) -> list[Finding]:
     if named == current:
         return []
     if segment.bound_entry is not None:
-        how = f"the last entry that names it is {segment.bound_entry}; later entries name other states"
+        how = f"the last entry that names it is {segment.bound_entry:,}; later entries name other states"
     elif segment.one_checksum is not None and segment.count > 1:
         how = f"all {segment.count:,} entries name one and the same other state, so no state was ever bound"
     else:
@@ -335,8 +335,8 @@ def _beyond_the_cap(
         if number > limits.findings_per_code and code != skip:
             severity = Severity.WARNING if code in WARNINGS else Severity.ERROR
             message = (
-                f"{number - limits.findings_per_code} more entries have the finding {code}; the first "
-                f"{limits.findings_per_code} are listed (setting limits.findings_per_code)."
+                f"{number - limits.findings_per_code:,} more entries have the finding {code}; the first "
+                f"{limits.findings_per_code:,} are listed (setting limits.findings_per_code)."
             )
             result.append(finding(code, severity, message, Where(context.file)))
     return result

@@ -120,7 +120,9 @@ def _judge_range(
                 share = (piece.offset - part.start) / (part.stop - part.start)
                 done = int(share * source.size)
                 on_progress(
-                    Progress(done, source.size, judge.count, judge.bad, judge.first_bad, nothing_yet, b"")
+                    Progress(
+                        done, source.size, judge.count, judge.bad, judge.first_bad, nothing_yet, b"", source
+                    )
                 )
         elif isinstance(piece, Single):
             if not isinstance(piece.parsed.value, dict):

@@ -7,6 +7,7 @@ import msgspec
 from devstate.errors import DevStateError
 
 from .index import HistoryIndex
+from .source import Source
 
 __all__ = ["Progress", "VerificationCancelled", "report_step"]
 
@@ -22,6 +23,9 @@ def report_step(size: int) -> int:
 class Progress(msgspec.Struct, frozen=True):
     """What is known so far. `index` and `letters` are of the first entries, as many as `len(index)`.
 
+    `source` is what is being verified: `index` decodes from it. It belongs to the one who opened it; entries of
+    a closed source raise DevStateError.
+
     Entries are judged one by one, so that a wrong key shows as B until the end. With several processes the
     index stays empty until the end.
     """
@@ -33,6 +37,7 @@ class Progress(msgspec.Struct, frozen=True):
     first_bad: int | None
     index: HistoryIndex
     letters: bytes
+    source: Source
 
 
 class VerificationCancelled(DevStateError):

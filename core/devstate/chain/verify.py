@@ -157,6 +157,7 @@ def _in_one_pass(
                     judge.first_bad,
                     builder.index(),
                     judge.letters(),
+                    source,
                 )
             )
     return Verified(judge.segment(), result[0], builder.index(), source)

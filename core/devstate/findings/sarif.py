@@ -87,7 +87,7 @@ def _result(finding: Finding, position: dict[str, int]) -> dict[str, Any]:
 def _message(finding: Finding) -> str:
     parts = [finding.message or finding.code]  # SARIF wants a text
     if finding.where.entry is not None:
-        parts.append(f"Entry {finding.where.entry}.")
+        parts.append(f"Entry {finding.where.entry:,}.")
     if finding.expected is not None:
         parts.append(f"Expected: {finding.expected}.")
     if finding.actual is not None:

@@ -119,12 +119,12 @@ def _state_side(bound: bool, current: bool | None, report: ChainReport) -> str:
     if named is not None:
         later = report.entries - 1 - named
         noun = "entry names" if later == 1 else "entries name"
-        return f"Entry {named} names state.json as it stands; {later} later {noun} another state."
+        return f"Entry {named:,} names state.json as it stands; {later:,} later {noun} another state."
     if current:
         return "No entry names state.json as it stands."
     if report.one_checksum and report.entries > 1:
         return (
-            f"All {report.entries} entries name one and the same state, but not state.json as it stands: "
+            f"All {report.entries:,} entries name one and the same state, but not state.json as it stands: "
             "whoever wrote them did not take the checksum anew."
         )
     return "No entry names state.json as it stands: it was changed without an entry, or after the last one."

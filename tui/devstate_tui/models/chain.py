@@ -122,12 +122,12 @@ class ChainModel:
         )
 
     @classmethod
-    def of_progress(cls, progress: Progress, source: Source) -> ChainModel:
+    def of_progress(cls, progress: Progress) -> ChainModel:
         """The model of what a running scan has seen; the total is estimated from the bytes."""
         total = progress.entries
         if progress.bytes_done:
             total = max(total, progress.entries * progress.bytes_total // progress.bytes_done)
-        indexed = IndexedEntries(progress.index, source, min(progress.entries, len(progress.index)))
+        indexed = IndexedEntries(progress.index, progress.source, min(progress.entries, len(progress.index)))
         return cls(indexed, progress.letters, total=total, first_bad=progress.first_bad, complete=False)
 
     # -- rows --------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual import getters, on
@@ -13,7 +11,6 @@ from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
 
-from devstate.chain import open_source
 from devstate.errors import DevStateError
 from devstate_tui.actions import bindings
 from devstate_tui.messages import SearchGrew
@@ -30,7 +27,7 @@ from .filtering import Filtering
 from .headline import file_faults, headline, progress_line, trouble
 
 if TYPE_CHECKING:
-    from devstate.chain import FileSource, Progress, Source
+    from devstate.chain import Progress
     from devstate.workspace import Reading
 
 __all__ = ["ChainScreen"]
@@ -55,7 +52,6 @@ class ChainScreen(AskingView):
     def __init__(self) -> None:
         super().__init__()
         self.filtering = Filtering(self)
-        self._source: FileSource | None = None
         self._wanted: int | None = None
         self._touched = False
         self._faulted = False
@@ -100,7 +96,6 @@ class ChainScreen(AskingView):
         follow = not first_time and self.entries.at_end
         change = None if first_time or before is None else change_between(before, model)
         self._use(model)
-        self._forget_scan()
         self._line("#chain-fault", file_faults(history.report.findings))
         self.query_one("#chain-title", Static).update(headline(model))
         self._show_change(reading, model, change)
@@ -141,26 +136,13 @@ class ChainScreen(AskingView):
         """Show what a first scan has indexed; while there is a reading, only say that a new one comes."""
         first = self.model is None or not self.model.complete
         self.query_one("#chain-title", Static).update(progress_line(progress, again=not first))
-        if first and progress.entries and (source := self._scanned()) is not None:
-            self._use(ChainModel.of_progress(progress, source))
+        if first and progress.entries:
+            self._use(ChainModel.of_progress(progress))
             if not self.detail.shown:
                 self._show_detail()
 
-    def _scanned(self) -> Source | None:
-        """The file that a first scan reads; its index refuses to decode from any other bytes."""
-        if self._source is None and self.app.workspace is not None:
-            with suppress(DevStateError):
-                self._source = open_source(os.path.join(self.app.workspace.root, ".trae", "history.json"))
-        return self._source
-
-    def _forget_scan(self) -> None:
-        if self._source is not None:
-            self._source.close()
-            self._source = None
-
     def on_unmount(self) -> None:
         self.filtering.stop()
-        self._forget_scan()
 
     def show_error(self, error: DevStateError) -> None:
         self._faulted = True
@@ -182,7 +164,6 @@ class ChainScreen(AskingView):
         self.model = None
         self._faulted = True
         self.filtering.stop()
-        self._forget_scan()
         self.entries.set_model(None)
         self.set_class(True, "-trouble")
         concerned = [f for f in reading.findings if f.where.file is None or "history" in f.where.file]
