@@ -150,3 +150,22 @@ def test_the_wrong_key_is_no_tampering(tmp_path: Path) -> None:
 
 def test_settings_without_anything_are_those_of_development() -> None:
     assert secrets(resolve_keyring(Settings(secrets=SecretSource()))[0]) == [b"beamline-secret-key-v1"]
+
+
+@pytest.mark.parametrize("protected", ["CI", "GITLAB_CI", "PRODUCTION"])
+def test_a_protected_environment_takes_no_key_from_the_workspace(tmp_path: Path, protected: str) -> None:
+    """Whoever rewrites the history could name the new key in devstate.toml as well."""
+    (tmp_path / "attacker").write_bytes(b"a secret of the attacker's own")
+
+    def resolved(environ: dict[str, str]) -> tuple[Keyring | None, list[str]]:
+        written = b'secret_file = "attacker"\n'
+        settings = load_settings(
+            environ=environ, config_text=written, config_path=str(tmp_path / "devstate.toml")
+        )
+        keyring, findings = resolve_keyring(settings, environ=environ)
+        return keyring, [finding.code for finding in findings]
+
+    assert secrets(resolved({})[0]) == [b"a secret of the attacker's own"]
+    assert resolved({protected: "true"}) == (None, ["KEY_MISSING"])
+    keyring, codes = resolved({protected: "true", "BEAMLINE_HMAC_SECRET": STRONG})
+    assert (secrets(keyring), codes) == ([small.SECRET], [])

@@ -9,7 +9,7 @@ from devstate.chain import Keyring, parse_keyring
 from devstate.durable import OS, Files, read_bounded
 from devstate.errors import DevStateError, InputUnreadable, KeyMissing
 from devstate.findings import Finding, Severity
-from devstate.settings import Secret, Settings
+from devstate.settings import CONFIG_NAME, Secret, Settings
 
 __all__ = ["read_secret", "resolve_keyring"]
 
@@ -28,12 +28,16 @@ def resolve_keyring(
     A key ring wins over a single secret. What is configured but cannot be read is never replaced by a
     default. Where nothing is configured, development gets the public default key, and so does CI or
     production with `allow_public_key`. That a key in use is public or short is the chain's to report
-    (WEAK_KEY).
+    (WEAK_KEY). In CI and production a key that only devstate.toml names counts as none.
 
     `environ` (None = that of the process) is where a ring's `secret_env` is looked up. Raises UsageError
     where the key ring file is not one.
     """
     source = settings.secrets
+    if settings.strict_keys and source.origin == CONFIG_NAME:
+        # It is part of what is judged: whoever changes the history could change the key along with it.
+        message = f"in {_where(settings)} a key that only {CONFIG_NAME} names is not trusted"
+        return None, (_missing(message, _HOW),)
     try:
         if source.keyring is not None:
             return _read_ring(source.keyring, os.environ if environ is None else environ, files), ()
@@ -45,8 +49,11 @@ def resolve_keyring(
         return Keyring.of(source.value), ()
     if settings.environment == "development" or settings.allow_public_key:
         return Keyring.public_default(), ()
-    where = {"ci": "a CI job", "production": "production"}[settings.environment]
-    return None, (_missing(f"no secret is configured, and in {where} there is no default", _HOW),)
+    return None, (_missing(f"no secret is configured, and in {_where(settings)} there is no default", _HOW),)
+
+
+def _where(settings: Settings) -> str:
+    return "a CI job" if settings.environment == "ci" else settings.environment
 
 
 def read_secret(path: str, *, files: Files = OS) -> Secret:
