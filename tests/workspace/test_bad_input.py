@@ -64,6 +64,8 @@ def test_a_missing_document(tmp_path: Path, document: str) -> None:
     assert (reading.state is None) == (document == small.STATE)
     assert (reading.history is None) == (document == small.HISTORY)
     assert reading.binding is None
+    # `devstate init` refuses beside the other document.
+    assert f"git checkout -- {document}" in finding.remedy and "devstate init" not in finding.remedy
 
 
 def test_both_documents_missing(tmp_path: Path) -> None:
@@ -74,6 +76,7 @@ def test_both_documents_missing(tmp_path: Path) -> None:
         small.STATE,
         small.HISTORY,
     ]
+    assert all("devstate init" in f.remedy for f in reading.findings if f.code == "INPUT_MISSING")
 
 
 @pytest.mark.parametrize("content", [b"", b" \n"])

@@ -253,7 +253,9 @@ def _reading_error(error: OSError | ValueError, path: str) -> DevStateError:
     number = error.errno or 0
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return InputMissing(
-            f"{path} does not exist", path=path, remedy="Check the path, or create the file first."
+            f"{path} does not exist",
+            path=path,
+            remedy="Check the path, or restore the file from an earlier copy.",
         )
     if number in (errno.ELOOP, errno.EMLINK):  # EMLINK: what some BSDs say for O_NOFOLLOW
         return InputUnreadable(

@@ -20,7 +20,7 @@ from devstate.durable import (
     kind_of,
     read_bounded,
 )
-from devstate.errors import ChangedDuringRead, DevStateError
+from devstate.errors import ChangedDuringRead, DevStateError, InputMissing
 from devstate.findings import CODES, Finding, Severity, Where
 from devstate.settings import Settings
 from devstate.trae import ArtifactCache, ArtifactReading, check_no_drift, check_state, parse_state
@@ -145,6 +145,27 @@ def finding_of(error: DevStateError, file: str) -> Finding:
     return Finding(code, Severity.ERROR, message, Where(file), remedy=remedy)
 
 
+def _of_document(error: DevStateError, file: str, request: Request) -> Finding:
+    """As `finding_of`; where one of the two documents is not there, with what brings it back."""
+    found = finding_of(error, file)
+    if not isinstance(error, InputMissing):
+        return found
+    remedy = f"Restore it (git checkout -- {file}, or a backup)"
+    if _neither_document(request):  # beside one of them, init would refuse
+        remedy += ", or start a new workspace: devstate init"
+    return msgspec.structs.replace(found, remedy=remedy + ".")
+
+
+def _neither_document(request: Request) -> bool:
+    try:
+        return all(
+            kind_of(os.path.join(request.root, file), files=request.files) is None
+            for file in (STATE, HISTORY)
+        )
+    except DevStateError:
+        return False
+
+
 def own_schema(root: str, document: str, *, files: Files = OS) -> tuple[bytes | None, tuple[Finding, ...]]:
     """The workspace's own schema for a document (`STATE` or `HISTORY`), None where it has none.
 
@@ -170,7 +191,7 @@ def _read_state(request: Request) -> tuple[StateReading | None, list[Finding]]:
     try:
         data = _settled(attempt)
     except DevStateError as error:
-        return None, [_absent_folder(request) or finding_of(error, STATE)]
+        return None, [_absent_folder(request) or _of_document(error, STATE, request)]
     document, findings = parse_state(data, file=STATE, limits=limits)
     reading = StateReading(STATE, len(data), hashlib.sha256(data).hexdigest(), data, document)
     return reading, list(findings)
@@ -228,7 +249,7 @@ def _read_history(
         # That there is no `.trae` is said once, with the state.
         return None, [*request.key_findings] if absent else [
             *request.key_findings,
-            finding_of(error, HISTORY),
+            _of_document(error, HISTORY, request),
         ]
     found = list(history.report.findings)
     if request.key_findings:
