@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
 
 from devstate.demo import demo_workspace
+from devstate.findings import Finding
+from devstate_tui.models.groups import FindingGroup
 from devstate_tui.screens.chain import ChainScreen
 from devstate_tui.screens.dialogs.artifacts import ArtifactsDialog
 from devstate_tui.screens.dialogs.detail import DetailDialog
+from devstate_tui.screens.dialogs.findings import FindingsDialog
 from devstate_tui.widgets.line_list import LineList
 from tui_shell import inspector, shows, text_of, until, write, write_ugly
 
@@ -23,15 +27,18 @@ async def test_a_sound_workspace_is_intact_and_says_what_is_not_proven(tmp_path)
         )
         assert shows(app.screen, "State        ✔ bound", "Store        · files")
         assert "claimed by" not in text_of(app.screen), "the word and the sentence say it twice"
+        texts = ("30 of 30 entries", "public default key", "no drift declared", "the last entry names")
+        columns = {
+            line.index(text) for line in text_of(app.screen).splitlines() for text in texts if text in line
+        }
+        assert len(columns) == 1, "answers and facts stand below each other"
 
 
 async def test_a_broken_entry_is_named_in_the_first_line(tmp_path):
     async with inspector(write_ugly(tmp_path / "w"), tmp_path, size=(120, 40)) as (app, _):
         first = text_of(app.screen).splitlines()[3]
         assert "✘ BROKEN  at entry 160 of 240: a covered field, or the HMAC itself, was changed" in first
-        assert shows(
-            app.screen, "✘ VERIFIED 239 of 240", "Artifacts    ✘ 20 listed", "5 missing", "1 changed"
-        )
+        assert shows(app.screen, "✘ BROKEN at 160", "Artifacts    ✘ 20 listed", "5 missing", "1 changed")
         findings = text_of(app.screen).splitlines()[17]
         assert "✘ HMAC_MISMATCH" in findings, "what concerns the chain comes first"
         assert shows(app.screen, "What to do: Compare the entry with an earlier copy")
@@ -42,7 +49,7 @@ async def test_a_broken_entry_is_named_in_the_first_line(tmp_path):
     [
         ("HMAC_MISMATCH", "✘ BROKEN"),
         ("CHAIN_LINK_BROKEN", "✘ BROKEN"),
-        ("WRONG_KEY", "? UNDECIDED"),
+        ("WRONG_KEY", "? NOT DECIDED"),
         ("TORN_FILE", "✘ BROKEN"),
         ("EMPTY_HISTORY", "✘ BROKEN"),
         ("ARTIFACT_MISSING", "✘ NOT IN ORDER  the chain verifies, but 1 error"),
@@ -75,6 +82,86 @@ async def test_escape_closes_a_finding_and_changes_nothing(tmp_path):
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, DetailDialog))
         assert app.current_mode == "overview"
+
+
+async def test_many_findings_of_a_code_are_one_line_that_opens_their_list(tmp_path):
+    async with inspector(write_ugly(tmp_path / "w"), tmp_path, size=(120, 40)) as (app, pilot):
+        rows = app.screen.query_one("#findings", LineList)
+        values = [row.value for row in rows.rows]
+        at, group = next((i, value) for i, value in enumerate(values) if isinstance(value, FindingGroup))
+        assert app.reading is not None
+        listed = [value for value in values if isinstance(value, Finding)]
+        assert len(listed) + len(group.findings) == len(app.reading.findings), "none is lost"
+        assert sum(value.code == "ARTIFACT_MISSING" for value in listed) == 5, "few of a code stand alone"
+        said = rf"! CONTROL_CHARS +{len(group.findings)} entries: a text holds"
+        assert re.search(said, text_of(app.screen)), text_of(app.screen)
+        await pilot.press("f", *"j" * at)
+        assert shows(app.screen, "What to do: They are shown escaped here")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, FindingsDialog))
+        assert shows(app.screen, *(finding.message[:40] for finding in group.findings))
+        await pilot.press("j", "enter")
+        await until(pilot, lambda: isinstance(app.screen, DetailDialog))
+        entry = group.findings[1].where.entry
+        assert shows(app.screen, f"Show entry {entry}")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FindingsDialog))
+        await until(pilot, lambda: app.screen.query_one(LineList).cursor == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, DetailDialog))
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: shows(app.screen, f"Entry {entry}") and app.current_mode == "chain")
+
+
+async def test_the_remedy_follows_the_findings(tmp_path):
+    async with inspector(write(tmp_path / "w"), tmp_path, size=(120, 40)) as (app, _):
+        rows, remedy = app.screen.query_one("#findings"), app.screen.query_one("#remedy")
+        assert remedy.region.y == rows.region.bottom + 1
+        actions = {entry.action for entry in app.reading.history.entries(0, 30)}
+        shown = text_of(app.screen)
+        assert any(len(action) > 15 and action in shown for action in actions), "entries are shown whole"
+
+
+@pytest.mark.parametrize(
+    ("size", "headline", "integrity"),
+    [
+        ((120, 40), "at entry 160 of 240: a covered field", "239 of 240 entries verify; first at entry 160"),
+        ((60, 20), "entry 160 of 240 was changed", "first break 160 (239 verify)"),
+        ((48, 20), "entry 160 of 240 was changed", "first break 160"),
+    ],
+)
+async def test_lines_are_said_shorter_rather_than_cut(tmp_path, size, headline, integrity):
+    async with inspector(write_ugly(tmp_path / "w"), tmp_path, size=size) as (app, _):
+        assert shows(app.screen, f"✘ BROKEN  {headline}"), text_of(app.screen)
+        lines = text_of(app.screen).splitlines()
+        (line,) = (line for line in lines if " Integrity " in line)
+        assert line.endswith(integrity)
+        assert not any(line.startswith(("BROKEN", "changed")) for line in lines)
+
+
+async def test_a_long_headline_goes_on_below_its_text(tmp_path):
+    root = write(tmp_path / "w")
+    state = root / ".trae" / "state.json"
+    document = json.loads(state.read_text())
+    document["artifact_checksums"][0]["path"] = "docs/" + "very_" * 8 + "long.md"
+    state.write_text(json.dumps(document))
+    async with inspector(root, tmp_path) as (app, pilot):
+        lines = text_of(app.screen).splitlines()
+        at = next(i for i, line in enumerate(lines) if "✘ NOT IN ORDER" in line)
+        begin = lines[at].index("the chain verifies")
+        assert lines[at + 1][:begin].isspace() and lines[at + 1][begin:].startswith("docs/very_")
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: "1 error: docs/very_very_" in text_of(app.screen))
+
+
+async def test_a_missing_document_is_told_once_with_what_brings_it_back(tmp_path):
+    root = write(tmp_path / "w")
+    (root / ".trae" / "history.json").unlink()
+    async with inspector(root, tmp_path, size=(120, 40)) as (app, _):
+        shown = text_of(app.screen)
+        assert shown.count("not checked") == 5 and "cannot be read" not in shown
+        assert shows(app.screen, "What to do: Restore it (git checkout --", "✘ NO HISTORY")
+        assert "VERIFIED" not in shown
 
 
 async def test_the_keys_of_lists_move_the_cursor(tmp_path):
@@ -163,13 +250,13 @@ async def test_it_lives_through_a_break_and_a_mend(tmp_path):
     at = sound.index(b'"action": "', len(sound) // 2) + len(b'"action": "')
     async with inspector(root, tmp_path) as (app, pilot):
         history.write_bytes(sound[:at] + b"X" + sound[at + 1 :])
-        await until(pilot, lambda: shows(app.screen, "✘ BROKEN  at entry"))
+        await until(pilot, lambda: shows(app.screen, "✘ BROKEN  entry ", "✘ BROKEN at "))
         history.write_bytes(sound)
         await until(pilot, lambda: shows(app.screen, "✔ INTACT"))
         history.unlink()
         await until(pilot, lambda: shows(app.screen, "✘ NO HISTORY"))
         history.mkdir()
-        await until(pilot, lambda: shows(app.screen, "✘ NO HISTORY", "✘ VERIFIED 0"))
+        await until(pilot, lambda: shows(app.screen, "✘ NO HISTORY", "history.json is a folder"))
         history.rmdir()
         history.write_bytes(b"")
         await until(pilot, lambda: shows(app.screen, "✘ BROKEN"))
@@ -226,6 +313,20 @@ async def test_texts_of_the_data_cannot_steer_the_terminal(tmp_path):
             await pilot.press(*keys)
             shown = text_of(app.screen)
             assert not set(shown) & {"\x1b", "\u202e", "\x07", "\x9b"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "left", "right"),
+    [
+        (100, "DevState  harbour-ledger  CP3-LC", "READ-ONLY  LIVE [0-9:]{5}  ✘ BROKEN at 160"),
+        (60, "DevState", "READ-ONLY  LIVE [0-9:]{5}  ✘ BROKEN at 160"),
+        (32, "", "READ-ONLY  LIVE  ✘ BROKEN"),
+    ],
+)
+async def test_the_first_line_drops_what_does_not_fit_whole(tmp_path, columns, left, right):
+    async with inspector(write_ugly(tmp_path / "w"), tmp_path, size=(columns, 24)) as (app, _):
+        line = text_of(app.screen).splitlines()[0]
+        assert re.fullmatch(f" {left} +{right}", line), line
 
 
 @pytest.mark.parametrize("size", [(60, 20), (40, 12), (30, 8), (200, 60)])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from textual.app import App
 from textual.command import CommandPalette
 
 from devstate.chain import VerificationCancelled
@@ -19,6 +20,7 @@ from devstate_tui.screens.chain import ChainScreen
 from devstate_tui.screens.dialogs.help import HelpDialog
 from devstate_tui.screens.dialogs.verify import VerifyDialog
 from devstate_tui.services.verifier import Verifier
+from devstate_tui.widgets.progress_line import ProgressLine
 from tui_shell import environ, inspector, shows, text_of, until, write, write_ugly
 
 
@@ -86,6 +88,39 @@ async def test_verify_ends_with_a_receipt(tmp_path):
         assert shows(app.screen, "public-default (entries 0 to 29, public)", "same as       devstate verify")
         assert not shows(app.screen, "Show first break")
         assert app.focused is not None and app.focused.id == "cancel"
+
+
+async def test_the_receipt_stays_beside_its_labels(tmp_path):
+    async with inspector(write_ugly(tmp_path / "w"), tmp_path) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: shows(app.screen, "sha256"))
+        lines = text_of(app.screen).splitlines()
+        at = next(i for i, line in enumerate(lines) if "sha256" in line)
+        assert app.reading is not None and app.reading.chain is not None
+        digits = app.reading.chain.sha256
+        assert lines[at].index(digits[:32]) == lines[at + 1].index(digits[32:])
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: shows(app.screen, digits))
+
+
+async def test_the_receipt_counts_one_as_one(tmp_path):
+    root = write(tmp_path / "w", demo_workspace(entries=30, tamper="HMAC_MISMATCH"))
+    async with inspector(root, tmp_path) as (app, pilot):
+        await pilot.press("v")
+        await until(pilot, lambda: shows(app.screen, "workspace     1 error, "))
+
+
+@pytest.mark.parametrize(("part", "filled"), [(0.0, 0), (0.61, 33), (1.0, 55)])
+async def test_progress_fills_the_line_and_can_be_read_without_colour(part, filled):
+    class Small(App[None]):
+        def compose(self):
+            yield ProgressLine()
+
+    async with Small().run_test(size=(60, 3)) as pilot:
+        pilot.app.query_one(ProgressLine).part = part
+        await pilot.pause()
+        line = text_of(pilot.app.screen).splitlines()[0]
+        assert line == "█" * filled + "░" * (55 - filled) + f"{part:.0%}".rjust(5)
 
 
 async def test_verify_of_a_broken_chain_leads_to_the_break(tmp_path):
@@ -157,7 +192,7 @@ async def test_help_names_every_key_of_the_screen(tmp_path, mode):
         await until(pilot, lambda: isinstance(app.screen, HelpDialog))
         for action in ACTIONS:
             if action.scope == "app" or action.scope.split(".")[0] == mode:
-                assert shows(app.screen, action.description, f"[{action.id}]"), action.id
+                assert shows(app.screen, action.description, action.id), action.id
 
 
 async def test_the_palette_runs_actions_and_finds_findings(tmp_path):

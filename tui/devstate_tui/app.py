@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -27,6 +27,7 @@ from .preferences import load_preferences
 
 if TYPE_CHECKING:
     from devstate.chain import Progress
+    from devstate.findings import Finding
     from devstate.settings import Settings
     from devstate.workspace import Reading, Workspace
 
@@ -75,6 +76,12 @@ class DevStateApp(App[int]):
     BINDINGS = bindings("app")
     CSS = """
     CommandPalette SearchIcon { display: none; }
+    * {
+        scrollbar-background: $surface;
+        scrollbar-background-hover: $surface;
+        scrollbar-background-active: $surface;
+        scrollbar-corner-color: $surface;
+    }
     """
     COMMANDS = {_action_commands, _finding_commands}
 
@@ -205,6 +212,22 @@ class DevStateApp(App[int]):
 
         if self.reading is not None:
             self.push_screen(ArtifactsDialog(self.reading.artifacts))
+
+    @work
+    async def show_findings(self, findings: Sequence[Finding]) -> None:
+        """Show findings of one kind in a dialog; one that is opened leads back to the list."""
+        from .screens.dialogs.detail import finding_dialog
+        from .screens.dialogs.findings import FindingsDialog
+
+        root = self.reading.root if self.reading is not None else ""
+        at: int | None = 0
+        while at is not None:
+            at = (await self.push_screen_wait(FindingsDialog(findings, root, at))).index
+            if at is not None:
+                shown = await self.push_screen_wait(finding_dialog(findings[at]))
+                if shown.entry is not None:
+                    await self.open_entry(shown.entry)
+                    return
 
     @work
     async def _show_detail(self, dialog: Any) -> None:

@@ -29,7 +29,6 @@ def _checkpoint(reading: Reading) -> Line:
     checkpoint = visible(document.current_cp) or "(none)"
     agents = numbered(len(document.agents), "agent")
     updated = visible(document.updated_at) or "an unknown time"
-    tail = f"{agents}   state of {updated}"
     explanation = "\n".join(
         f"  {visible(agent.id)}  {visible(agent.status)}  {visible(agent.cp)}  {visible(agent.name)}: "
         f"{visible(agent.task)}"
@@ -38,28 +37,19 @@ def _checkpoint(reading: Reading) -> Line:
     explanation = (
         f"Project {visible(document.project)}, checkpoint {checkpoint}.\n\nAgents:\n{explanation or '  none'}"
     )
-    if document.no_drift:
-        return Line(
-            "checkpoint",
-            "Checkpoint",
-            "✔",
-            checkpoint,
-            f"no drift declared   {tail}",
-            "good",
-            "text",
-            None,
-            explanation,
-        )
+    glyph, drift, tone = (
+        ("✔", "no drift declared", "good") if document.no_drift else ("✘", "no_drift is not true", "bad")
+    )
     return Line(
         "checkpoint",
         "Checkpoint",
-        "✘",
+        glyph,
         checkpoint,
-        f"no_drift is not true   {tail}",
-        "bad",
+        f"{drift}   {agents}   state of {updated}",
+        tone,
         "text",
-        None,
-        explanation,
+        explanation=explanation,
+        shorter=(f"{drift}   {agents}", drift),
     )
 
 
@@ -91,15 +81,17 @@ def _artifacts(reading: Reading) -> Line:
         text,
         "good" if in_order else "bad",
         "artifacts",
+        shorter=(
+            "all match" if in_order else f"{numbers['matched']:,} match   {total - numbers['matched']:,} not",
+        ),
     )
 
 
 def _state(reading: Reading) -> Line:
     binding = reading.binding
     if binding is None:
-        return Line(
-            "state", "State", "?", "not bound", "one of the two documents cannot be read", "muted", "findings"
-        )
+        text = "needs both state.json and history.json"
+        return Line("state", "State", "?", "not checked", text, "muted", "findings")
     head = visible(binding.head_checksum[:_SHORT]) or "nothing"
     explanation = (
         f"{visible(binding.sentence)}\n\n"
@@ -107,16 +99,16 @@ def _state(reading: Reading) -> Line:
         f"the last entry names      {visible(binding.head_checksum) or '(nothing)'}"
     )
     if binding.bound:
-        text = f"the last entry names this state, sha256 {binding.state_sha256[:_SHORT]}…"
-        return Line("state", "State", "✔", "bound", text, "good", "text", None, explanation)
+        text = "the last entry names this state"
+        digits = f"{text}, sha256 {binding.state_sha256[:_SHORT]}…"
+        return Line("state", "State", "✔", "bound", digits, "good", "text", None, explanation, (text,))
     if binding.bound_entry is not None:
-        word, text = (
-            "behind",
-            f"entry {binding.bound_entry:,} names this state, the last one another ({head}…)",
-        )
+        word, short = "behind", f"entry {binding.bound_entry:,} names this state"
+        text = f"{short}, the last one another ({head}…)"
     else:
-        word, text = "not bound", f"no entry names this state, the last one names {head}…"
-    return Line("state", "State", "!", word, text, "look", "text", None, explanation)
+        word, short = "not bound", "no entry names this state"
+        text = f"{short}, the last one names {head}…"
+    return Line("state", "State", "!", word, text, "look", "text", None, explanation, (short,))
 
 
 def _store(reading: Reading) -> Line:
@@ -124,12 +116,12 @@ def _store(reading: Reading) -> Line:
     parts: list[str] = []
     if store.backend != "files":
         parts.append({True: "in sync", False: "NOT in sync", None: "not compared"}[store.in_sync])
-    parts.append(numbered(leftovers, "leftover of a broken-off write", "leftovers of broken-off writes"))
-    parts.append(numbered(locks, "lock"))
-    word, text = (
-        store.backend,
-        "   ".join(part.replace("0 ", "no ", 1) if part[:2] == "0 " else part for part in parts),
+    held = _none_as_word(numbered(locks, "lock"))
+    left = _none_as_word(
+        numbered(leftovers, "leftover of a broken-off write", "leftovers of broken-off writes")
     )
+    text = "   ".join([*parts, left, held])
+    shorter = "   ".join([*parts, _none_as_word(numbered(leftovers, "leftover")), held])
     explanation = "\n".join(
         [
             f"Store: {store.backend}" + (f" at {visible(store.path)}" if store.path else ""),
@@ -142,4 +134,9 @@ def _store(reading: Reading) -> Line:
     )
     clean = not leftovers and store.in_sync is not False
     glyph, tone = ("·", "plain") if clean else ("!", "look")
-    return Line("store", "Store", glyph, word, text, tone, "text", None, explanation)
+    return Line("store", "Store", glyph, store.backend, text, tone, "text", None, explanation, (shorter,))
+
+
+def _none_as_word(text: str) -> str:
+    """`no locks` for `0 locks`."""
+    return "no " + text[2:] if text.startswith("0 ") else text

@@ -10,7 +10,7 @@ from typing import Literal
 
 from devstate.findings import Finding, Severity, visible
 
-__all__ = ["HISTORY", "Line", "Opens", "Tone", "numbered", "severity_mark", "told"]
+__all__ = ["HISTORY", "Line", "Opens", "Tone", "numbered", "said", "severity_mark", "told"]
 
 Tone = Literal["good", "bad", "look", "plain", "muted"]
 Opens = Literal["chain", "entry", "artifacts", "text", "findings"]
@@ -28,6 +28,8 @@ class Line:
     """One line of the Overview: `glyph word  text`, the tone it is said in, and what it opens.
 
     `entry` is the entry to open (`opens == "entry"`), `explanation` the text to show (`opens == "text"`).
+    `shorter` says the same in fewer columns, the longest first: what is shown where `text` would be cut.
+    `picture` is drawn quietly before the text.
     """
 
     id: str
@@ -39,6 +41,8 @@ class Line:
     opens: Opens
     entry: int | None = None
     explanation: str = ""
+    shorter: tuple[str, ...] = ()
+    picture: str = ""
 
 
 def numbered(number: int, one: str, many: str | None = None) -> str:
@@ -48,7 +52,12 @@ def numbered(number: int, one: str, many: str | None = None) -> str:
 
 def told(finding: Finding, root: str) -> str:
     """What a finding says, as one line that is safe to show; paths in the workspace are relative to it."""
-    return visible(finding.message.replace(root.rstrip("/") + "/", ""))
+    return said(finding.message, root)
+
+
+def said(message: str, root: str) -> str:
+    """A sentence as one line that is safe to show; paths in the workspace are relative to it."""
+    return visible(message.replace(root.rstrip("/") + "/", ""))
 
 
 def severity_mark(severity: Severity) -> tuple[str, Tone]:

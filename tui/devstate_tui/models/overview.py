@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from devstate.findings import Finding, Severity, counted
 
 from .facts import facts
+from .groups import FindingGroup, grouped
 from .lines import HISTORY, Line
 from .verdict import answers, headline
 
@@ -27,7 +28,7 @@ class Overview:
     headline: Line
     answers: tuple[Line, ...]
     facts: tuple[Line, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding | FindingGroup, ...]
     findings_title: str
 
 
@@ -37,7 +38,7 @@ def overview(reading: Reading) -> Overview:
         headline=headline(reading),
         answers=answers(reading.chain),
         facts=facts(reading),
-        findings=_chain_first(reading.findings),
+        findings=grouped(_chain_first(reading.findings)),
         findings_title=counted(reading.findings),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from devstate.findings import CODES, Severity, visible
@@ -18,8 +19,16 @@ __all__ = ["answers", "headline"]
 def headline(reading: Reading) -> Line:
     """The verdict on all of it in one line: what is wrong first, and where to look."""
 
-    def line(glyph: str, word: str, text: str, tone: Tone, opens: Opens, entry: int | None = None) -> Line:
-        return Line("headline", "", glyph, word, text, tone, opens, entry)
+    def line(
+        glyph: str,
+        word: str,
+        text: str,
+        tone: Tone,
+        opens: Opens,
+        entry: int | None = None,
+        shorter: tuple[str, ...] = (),
+    ) -> Line:
+        return Line("headline", "", glyph, word, text, tone, opens, entry, shorter=shorter)
 
     errors = [finding for finding in reading.findings if finding.severity is Severity.ERROR]
     chain = reading.chain
@@ -36,9 +45,13 @@ def headline(reading: Reading) -> Line:
             return line("✘", "BROKEN", visible(chain.answers.integrity.sentence), "bad", "findings")
         cause = next((finding for finding in errors if finding.where.entry == first), None)
         why = CODES[cause.code].title if cause is not None else visible(chain.answers.integrity.sentence)
-        return line("✘", "BROKEN", f"at entry {first:,} of {chain.entries:,}: {why}", "bad", "entry", first)
+        place = f"entry {first:,} of {chain.entries:,}"
+        short = (
+            f"{place} was changed" if cause is not None and cause.code == "HMAC_MISMATCH" else f"at {place}"
+        )
+        return line("✘", "BROKEN", f"at {place}: {why}", "bad", "entry", first, (short,))
     if chain.answers.integrity.status == "unknown":
-        return line("?", "UNDECIDED", visible(chain.answers.integrity.sentence), "look", "findings")
+        return line("?", "NOT DECIDED", visible(chain.answers.integrity.sentence), "look", "findings")
     if errors:
         text = f"the chain verifies, but {numbered(len(errors), 'error')}: {told(errors[0], reading.root)}"
         return line("✘", "NOT IN ORDER", text, "bad", "findings")
@@ -59,7 +72,7 @@ _WORDS: dict[str, dict[str, tuple[str, str, Tone]]] = {
     "integrity": {
         "yes": ("✔", "intact", "good"),
         "no": ("✘", "BROKEN", "bad"),
-        "unknown": ("?", "undecided", "look"),
+        "unknown": ("?", "not decided", "look"),
     },
     "authenticity": {
         "yes": ("✔", "proven", "good"),
@@ -82,11 +95,9 @@ _WORDS: dict[str, dict[str, tuple[str, str, Tone]]] = {
 def answers(chain: ChainReport | None) -> tuple[Line, ...]:
     """Integrity, authenticity, completeness, time: a line each."""
     if chain is None:
+        # Why stands in the headline, and is not said four times more.
         return tuple(
-            Line(
-                name, name.capitalize(), "?", "not checked", "the history cannot be read", "muted", "findings"
-            )
-            for name in _QUESTIONS
+            Line(name, name.capitalize(), "?", "not checked", "", "muted", "findings") for name in _QUESTIONS
         )
     return tuple(_answer(name, getattr(chain.answers, name), chain) for name in _QUESTIONS)
 
@@ -98,7 +109,11 @@ def _answer(name: str, answer: Answer, chain: ChainReport) -> Line:
     sentence = sentence.removeprefix(word).lstrip(": ")
     if name == "integrity":
         if chain.first_bad is not None:
-            return Line(name, "Integrity", glyph, word, sentence, tone, "entry", chain.first_bad)
+            first = f"first break {chain.first_bad:,}"
+            shorter = (f"{first} ({chain.verified:,} verify)", first)
+            return Line(
+                name, "Integrity", glyph, word, sentence, tone, "entry", chain.first_bad, shorter=shorter
+            )
         return Line(name, "Integrity", glyph, word, sentence, tone, "chain")
     if name == "authenticity" and chain.keys:
         uses = "\n".join(
@@ -109,7 +124,10 @@ def _answer(name: str, answer: Answer, chain: ChainReport) -> Line:
         explanation += f"\n\nKeys that verified entries:\n{uses}"
     if name == "completeness" and chain.not_provable:
         explanation += "\n\nWhat no check of this file can prove:\n" + _bullets(chain.not_provable)
-    return Line(name, name.capitalize(), glyph, word, sentence, tone, "text", explanation=explanation)
+    shorter = (re.split("[:;] ", sentence)[0],)  # what comes after says what follows from it
+    return Line(
+        name, name.capitalize(), glyph, word, sentence, tone, "text", explanation=explanation, shorter=shorter
+    )
 
 
 def _bullets(sentences: tuple[str, ...]) -> str:

@@ -80,13 +80,14 @@ class LineList(ScrollView, can_focus=True):
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show these rows; the cursor stays on the row of the same value, else on the same line."""
         old = self._rows[self.cursor].value if self.cursor < len(self._rows) else None
+        before = len(self._rows)
         self._rows = tuple(rows)
         same = next(
             (i for i, row in enumerate(self._rows) if old is not None and row.value == old), self.cursor
         )
         self._measure()
         self.cursor = max(0, min(same, len(self._rows) - 1))
-        self.refresh()
+        self.refresh(layout=len(self._rows) != before)
 
     def _measure(self) -> None:
         self.virtual_size = Size(0, max(1, len(self._rows)))
@@ -112,7 +113,9 @@ class LineList(ScrollView, can_focus=True):
     def _segments(self, row: Row, marked: bool, style: Style, width: int) -> list[Segment]:
         accent = style + Style(bold=True)
         segments = [Segment("▌ " if marked else "  ", accent)]
-        room = width - 2
+        # A free column keeps the text off the scroll bar.
+        free = 1 if self.show_vertical_scrollbar else 0
+        room = width - 2 - free
         for text, tone in row.parts:
             size = cell_len(text)
             if size > room:
@@ -124,7 +127,7 @@ class LineList(ScrollView, can_focus=True):
             room -= size
             if room <= 0:
                 break
-        segments.append(Segment(" " * max(0, room), style))
+        segments.append(Segment(" " * (max(0, room) + free), style))
         return segments
 
     def on_focus(self) -> None:

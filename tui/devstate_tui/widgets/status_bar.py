@@ -17,11 +17,10 @@ from devstate_tui.actions import SCREENS
 from .fitting import cell_len, fit
 
 if TYPE_CHECKING:
+    from devstate.chain import ChainReport
     from devstate_tui.app import DevStateApp
 
 __all__ = ["StatusBar", "clock_time"]
-
-_WIDE = 70
 
 
 def _app_type() -> type[DevStateApp]:
@@ -63,36 +62,38 @@ class StatusBar(Widget):
 
     def render(self) -> Content:
         width = self.content_size.width
-        badges = Content("  ").join(self._badges())
-        return Content("\n").join([self._first_line(width, badges), self._second_line(width)])
+        return Content("\n").join([self._first_line(width), self._second_line(width)])
 
-    def _first_line(self, width: int, badges: Content) -> Content:
-        project, checkpoint = self._subject()
-        room = width - badges.cell_length - len("DevState") - 4
-        name = fit(project, min(cell_len(project), max(0, room))) if room > 3 else ""
-        room -= cell_len(name) + 2
-        shown = f"  {checkpoint}" if checkpoint and room >= cell_len(checkpoint) else ""
-        left = Content.assemble(("DevState", "bold $accent"), ("  ", ""), (name, "bold"), shown)
-        gap = max(2, width - left.cell_length - badges.cell_length)
-        return Content.assemble(left, " " * gap, badges)
+    def _first_line(self, width: int) -> Content:
+        """The badges at the right; before them what fits whole: the path below names the project too."""
+        badges = self._badges(width)
+        room = width - badges.cell_length - 2
+        left = Content("")
+        for number, (text, style) in enumerate((("DevState", "bold $accent"), *self._subject())):
+            part = Content.assemble("  " if number else "", (text, style))
+            if left.cell_length + part.cell_length > room:
+                break
+            left += part if text else Content("")
+        return Content.assemble(left, " " * max(0, width - left.cell_length - badges.cell_length), badges)
 
     def _second_line(self, width: int) -> Content:
         tabs = Content("")
         for number, (mode, name) in enumerate(SCREENS, 1):
-            label = Content.from_markup(f"[@click=app.show('{mode}')]{number} {name}[/]")
-            tabs += label.stylize("bold reverse" if mode == self.mode else "$text-muted") + Content("  ")
+            label = Content.from_markup(f"[@click=app.show('{mode}')] {number} {name} [/]")
+            tabs += label.stylize("bold reverse" if mode == self.mode else "$text-muted") + Content(" ")
         room = width - tabs.cell_length
         path = self._path()
         if cell_len(path) > room:
             path = fit("…" + path[-(room - 1) :], room) if room > 12 else ""
         return Content.assemble(tabs, " " * max(0, room - cell_len(path)), (path, "$text-muted"))
 
-    def _subject(self) -> tuple[str, str]:
+    def _subject(self) -> tuple[tuple[str, str], ...]:
+        """(text, style) of the project and of its checkpoint."""
         reading = self.app.reading
         if reading is None or reading.state is None or reading.state.document is None:
-            return (os.path.basename(self.app.root or os.getcwd()) or "/", "")
+            return ((os.path.basename(self.app.root or os.getcwd()) or "/", "bold"),)
         document = reading.state.document
-        return shortened(document.project, 60), shortened(document.current_cp, 16)
+        return ((shortened(document.project, 60), "bold"), (shortened(document.current_cp, 16), ""))
 
     def _path(self) -> str:
         reading = self.app.reading
@@ -101,7 +102,12 @@ class StatusBar(Widget):
         shown = "~" + root[len(home) :] if root == home or root.startswith(home + os.sep) else root
         return shortened(shown, 200)
 
-    def _badges(self) -> list[Content]:
+    def _badges(self, width: int) -> Content:
+        """The badges in the longest form that fits: numbers go before words."""
+        forms = [Content("  ").join(self._badges_as(short)) for short in (False, True)]
+        return next((form for form in forms if form.cell_length <= width), forms[-1])
+
+    def _badges_as(self, short: bool) -> list[Content]:
         badges = [Content.styled("READ-ONLY", "bold")]
         if self.app.demo:
             badges.insert(0, Content.styled("DEMO", "bold $accent"))
@@ -114,22 +120,25 @@ class StatusBar(Widget):
         elif reading is None:
             badges.append(Content.styled("READING", "bold $accent"))
         else:
-            badges.append(Content.styled(f"LIVE {clock_time(reading.taken_at)}", "bold $accent"))
+            badges.append(
+                Content.styled("LIVE" if short else f"LIVE {clock_time(reading.taken_at)}", "bold $accent")
+            )
         if reading is not None and self.app.fault is None:
-            badges.append(self._verified("VERIFIED " if self.content_size.width >= _WIDE else ""))
+            badges.append(_verdict(reading.chain, short))
         return badges
 
-    def _verified(self, word: str) -> Content:
-        reading = self.app.reading
-        chain = reading.chain if reading is not None else None
-        if chain is None:
-            return Content.styled(f"✘ {word}0", "bold $error")
-        status = chain.answers.integrity.status
-        glyph, tone = {"yes": ("✔", "$success"), "no": ("✘", "$error"), "unknown": ("?", "$warning")}[status]
-        number = f"{chain.verified:,}"
-        if chain.verified != chain.entries:
-            number += f" of {chain.entries:,}"
-        return Content.styled(f"{glyph} {word}{number}", f"bold {tone}")
+
+def _verdict(chain: ChainReport | None, short: bool) -> Content:
+    """`VERIFIED 120`, `BROKEN at 60`, or why it is neither."""
+    if chain is None:
+        return Content.styled("✘ NO HISTORY", "bold $error")
+    status = chain.answers.integrity.status
+    if status == "unknown":
+        return Content.styled("? NOT DECIDED", "bold $warning")
+    if status == "no":
+        at = "" if chain.first_bad is None or short else f" at {chain.first_bad:,}"
+        return Content.styled(f"✘ BROKEN{at}", "bold $error")
+    return Content.styled("✔ VERIFIED" + ("" if short else f" {chain.verified:,}"), "bold $success")
 
 
 def clock_time(moment: str) -> str:

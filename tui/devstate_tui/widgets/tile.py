@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from textual.content import Content
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -12,7 +13,11 @@ from textual.widget import Widget
 from devstate_tui.actions import bindings
 from devstate_tui.models.lines import Line
 
+from .fitting import cell_len, fit, fold
+
 __all__ = ["Tile"]
+
+_LEAST = 20  # columns beside the word that are worth an indented second line
 
 
 class Tile(Widget, can_focus=True):
@@ -56,22 +61,39 @@ class Tile(Widget, can_focus=True):
             self.line, self.word_width = line, word_width
             self.refresh(layout=True)
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return self._content(width).plain.count("\n") + 1
+
     def render(self) -> Content:
+        return self._content(self.content_size.width)
+
+    def _content(self, width: int) -> Content:
+        """The line in `width` columns; where it may wrap, its other lines begin below the text."""
         line = self.line
         mark = ("▌ ", "bold") if self.has_focus else ("  ", "")
         label = line.label.ljust(self.label_width) if line.label else ""
         tone = {"good": "$success", "bad": "$error", "look": "$warning", "muted": "$text-muted"}.get(
             line.tone, ""
         )
-        word = line.word.ljust(self.word_width)
-        return Content.assemble(
+        word = fit(line.word, max(self.word_width, cell_len(line.word)))
+        begin = Content.assemble(
             mark,
             (label, "$text-muted"),
             (f"{line.glyph} ", f"bold {tone}".strip()),
             (word, f"bold {tone}".strip()),
             ("  " if word.strip() else "", ""),
-            line.text,
+            (f"{line.picture}  " if line.picture else "", "$text-muted"),
         )
+        room = width - begin.cell_length
+        text = self._text(room)
+        if self.styles.text_wrap == "nowrap" or cell_len(text) <= room or room < _LEAST:
+            return begin + Content(text)
+        return begin + Content(("\n" + " " * begin.cell_length).join(fold(text, room)))
+
+    def _text(self, room: int) -> str:
+        """The longest form that can be shown whole; where none can, the text, or of several the shortest."""
+        forms = (self.line.text, *self.line.shorter)
+        return next((form for form in forms if cell_len(form) <= room), forms[-1])
 
     def on_focus(self) -> None:
         self.refresh()

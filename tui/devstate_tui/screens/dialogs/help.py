@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["HelpDialog", "HelpOutcome"]
 
 _WIDE = 110
+_COLUMN = "id for keymap.toml"
+_IDS_AT = 17 + max(len(action.description) for action in ACTIONS) + 3
 _INTRODUCTION = {
     "overview": (
         "The first line is the verdict. Below it four questions: was anything changed, who can have written"
@@ -66,12 +68,13 @@ class HelpDialog(Dialog[HelpOutcome]):
         for scope in (*here, "app", "dialog"):
             actions = [action for action in ACTIONS if action.scope == scope]
             if actions:
+                heading = Content.styled(_heading(scope), "bold $accent")
                 lines += [
-                    Content.styled(_heading(scope), "bold $accent"),
+                    self._beside(heading, _COLUMN if len(lines) == 2 else ""),
                     *map(self._line, actions),
                     Content(""),
                 ]
-        by = "the ids at the right" if self._ids else "ids, which a wider terminal shows here"
+        by = "these ids" if self._ids else "ids, which a wider terminal shows here"
         where = f"Keys can be changed in {self.app.folders.config}/keymap.toml, by {by}."
         lines.append(Content.styled(where, "$text-muted"))
         scroll = VerticalScroll(Static(Content("\n").join(lines)), classes="scroll")
@@ -84,13 +87,19 @@ class HelpDialog(Dialog[HelpOutcome]):
         line = Content.assemble(
             (f"{keys:<16} ", "bold"),
             (action.description, "$text-muted" if reason else ""),
-            (f"  [{action.id}]" if self._ids else "", "$text-muted"),
         )
+        line = self._beside(line, action.id)
         if action.command:
             line += Content.assemble("\n" + " " * 17, (f"same as: {action.command}", "$text-muted"))
         if reason:
             line += Content.assemble("\n" + " " * 17, (f"not now: {reason}", "$warning"))
         return line
+
+    def _beside(self, line: Content, name: str) -> Content:
+        """The line with an id, or their heading, in the column at the right; a narrow terminal has none."""
+        if not self._ids or not name:
+            return line
+        return Content.assemble(line, " " * max(2, _IDS_AT - line.cell_length), (name, "$text-muted"))
 
     def outcome_of(self, button: str) -> HelpOutcome:
         return HelpOutcome()

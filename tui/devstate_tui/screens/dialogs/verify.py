@@ -10,12 +10,15 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Button, ProgressBar, Static
+from textual.widgets import Button, Static
 
 from devstate.chain import VerificationCancelled
 from devstate.errors import DevStateError
 from devstate.findings import visible
+from devstate_tui.models.lines import numbered
 from devstate_tui.services.verifier import Receipt, Verifier
+from devstate_tui.widgets.fitting import fold
+from devstate_tui.widgets.progress_line import ProgressLine
 
 from .dialog import Dialog
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from devstate.workspace import Workspace
 
 __all__ = ["VerifyDialog", "VerifyOutcome"]
+
+_LABEL = 14  # columns of the labels of the receipt
+_DIGITS = 64  # of a SHA-256 checksum
 
 
 @dataclass(frozen=True)
@@ -60,11 +66,10 @@ class VerifyDialog(Dialog[VerifyOutcome]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield Static("Reading every byte of the history and judging every entry.", id="said", classes="body")
-        bar = ProgressBar(total=None, show_eta=False, id="bar")
-        bar.display = False  # without a total the bar would be animated
-        yield bar
+        yield ProgressLine(id="progress")
         scroll = VerticalScroll(Static(id="receipt", markup=False), classes="scroll")
         scroll.can_focus = False
+        scroll.display = False
         yield scroll
 
     def on_mount(self) -> None:
@@ -84,14 +89,13 @@ class VerifyDialog(Dialog[VerifyOutcome]):
 
     def on_verify_dialog_went(self, message: Went) -> None:
         progress = message.progress
-        bar = self.query_one("#bar", ProgressBar)
-        bar.display = True
-        bar.update(total=progress.bytes_total, progress=progress.bytes_done)
+        self.query_one(ProgressLine).part = progress.bytes_done / max(1, progress.bytes_total)
         bad = f", {progress.bad:,} broken" if progress.bad else ", none broken"
         self.query_one("#said", Static).update(f"{progress.entries:,} entries judged{bad}")
 
     def on_verify_dialog_done(self, message: Done) -> None:
-        self.query_one("#bar").display = False
+        self.query_one(ProgressLine).display = False
+        self.query_one(".scroll").display = True
         said = self.query_one("#said", Static)
         cancel = self.query_one("#cancel", Button)
         cancel.label = "Close"
@@ -105,10 +109,19 @@ class VerifyDialog(Dialog[VerifyOutcome]):
             return
         self._receipt = message.receipt
         said.update(_verdict(message.receipt))
-        self.query_one("#receipt", Static).update(Content("\n").join(_receipt_lines(message.receipt)))
+        self.call_after_refresh(self._show_receipt)
         report = message.receipt.report
         self.query_one("#entry").display = report is not None and report.first_bad is not None
         cancel.focus()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_receipt)
+
+    def _show_receipt(self) -> None:
+        """Folded to the width of the dialog, which is known only after it was laid out."""
+        if self._receipt is not None:
+            static = self.query_one("#receipt", Static)
+            static.update(Content("\n").join(_receipt_lines(self._receipt, static.content_size.width)))
 
     def outcome_of(self, button: str) -> VerifyOutcome:
         self._verifier.cancel()
@@ -129,21 +142,33 @@ def _verdict(receipt: Receipt) -> Content:
     mark = {
         "yes": ("✔ INTACT", "bold $success"),
         "no": ("✘ BROKEN", "bold $error"),
-        "unknown": ("? UNDECIDED", "bold $warning"),
+        "unknown": ("? NOT DECIDED", "bold $warning"),
     }[status]
     return Content.assemble(mark, "  ", visible(report.answers.integrity.sentence))
 
 
-def _receipt_lines(receipt: Receipt) -> list[Content]:
+def _receipt_lines(receipt: Receipt, width: int) -> list[Content]:
     pairs: list[tuple[str, str]] = []
     if receipt.report is not None:
         pairs += _report_pairs(receipt.report)
     pairs += [("at", receipt.taken_at), ("took", f"{receipt.elapsed:.2f} s")]
-    pairs += [("workspace", f"{receipt.errors:,} errors, {receipt.warnings:,} warnings")]
+    pairs += [("workspace", f"{numbered(receipt.errors, 'error')}, {numbered(receipt.warnings, 'warning')}")]
     if receipt.report is None:
         pairs += [("", visible(fault)) for fault in receipt.faults]
     pairs += [("same as", receipt.command)]
-    return [Content.assemble((label.ljust(14), "$text-muted"), value) for label, value in pairs]
+    lines: list[Content] = []
+    for label, value in pairs:
+        first, *rest = _folded(value, width - _LABEL)
+        lines.append(Content.assemble((label.ljust(_LABEL), "$text-muted"), first))
+        lines += [Content(" " * _LABEL + line) for line in rest]
+    return lines
+
+
+def _folded(value: str, room: int) -> list[str]:
+    """In lines that stay beside the label; a checksum in two halves, which are easier to compare."""
+    if len(value) == _DIGITS and " " not in value and room < _DIGITS:
+        return fold(f"{value[: _DIGITS // 2]} {value[_DIGITS // 2 :]}", room)
+    return fold(value, room)
 
 
 def _report_pairs(report: ChainReport) -> list[tuple[str, str]]:

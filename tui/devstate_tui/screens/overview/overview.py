@@ -10,19 +10,22 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from devstate.findings import Finding, shortened, visible
+from devstate.findings import Finding, visible
 from devstate_tui.actions import bindings
 from devstate_tui.messages import OpenEntry, OpenFinding, OpenScreen
 from devstate_tui.models.activity import Activity, activity, sparkline
-from devstate_tui.models.lines import Line, severity_mark, told
+from devstate_tui.models.groups import FindingGroup
+from devstate_tui.models.lines import Line, said
 from devstate_tui.models.overview import Overview, overview
 from devstate_tui.screens.view import View
 from devstate_tui.widgets.fitting import cell_len
-from devstate_tui.widgets.line_list import LineList, Row
+from devstate_tui.widgets.line_list import LineList
+from devstate_tui.widgets.listed import entry_rows, finding_row
+from devstate_tui.widgets.progress_line import bar
 from devstate_tui.widgets.tile import Tile
 
 if TYPE_CHECKING:
-    from devstate.chain import Entry, Progress
+    from devstate.chain import Progress
     from devstate.errors import DevStateError
     from devstate.workspace import HistoryReading, Reading
 
@@ -85,10 +88,8 @@ class OverviewScreen(View):
         model = self._model = overview(reading)
         self._root = reading.root
         self._tile("headline").show(model.headline)
-        self._show_lines(model.answers)
-        self._show_lines(model.facts)
         self._activity = activity(reading.history) if reading.history is not None else Activity((), 0)
-        self._show_activity()
+        self._show_lines(model)
         self._show_findings(model)
         self._show_latest(reading.history)
 
@@ -96,8 +97,7 @@ class OverviewScreen(View):
         if self._model is not None:
             return  # a later scan goes on behind the reading that is shown; the badge tells it
         part = progress.bytes_done / max(1, progress.bytes_total)
-        bar = "█" * int(part * 20) + "░" * (20 - int(part * 20))
-        text = f"{bar} {part:4.0%}   {progress.entries:,} entries checked, {progress.bad:,} broken"
+        text = f"{''.join(bar(part, 20))} {part:4.0%}   {progress.entries:,} entries checked, {progress.bad:,} broken"
         tone = "bad" if progress.bad else "plain"
         self._tile("headline").show(Line("headline", "", "·", "READING", text, tone, "chain"))
 
@@ -118,29 +118,26 @@ class OverviewScreen(View):
 
     def on_resize(self) -> None:
         if self._model is not None:
-            self._show_activity()
+            self._show_lines(self._model)
             self._show_findings(self._model)
             self._show_latest(self.app.reading.history if self.app.reading is not None else None)
 
     def _tile(self, name: str) -> Tile:
         return self.query_one(f"#{name}", Tile)
 
-    def _show_lines(self, lines: tuple[Line, ...]) -> None:
+    def _show_lines(self, model: Overview) -> None:
+        lines = (*model.answers, *model.facts, self._activity_line())
         width = max(cell_len(line.word) for line in lines)
         for line in lines:
             self._tile(line.id).show(line, width)
 
-    def _show_activity(self) -> None:
+    def _activity_line(self) -> Line:
         known = self._activity
         if known.first is None or known.last is None:
-            self._tile("activity").show(
-                Line("activity", "Activity", "·", "", "no entries with a time", "muted", "chain")
-            )
-            return
+            return Line("activity", "Activity", "·", "none", "no entries with a time", "muted", "chain")
         first, last = (f"{moment:%Y-%m-%d}" for moment in (known.first, known.last))
-        width = max(8, min(40, self.size.width - 46))
-        text = f"{first}  {sparkline(known.counts(width))}  {last}"
-        self._tile("activity").show(Line("activity", "Activity", "·", "", text, "plain", "chain"))
+        picture = sparkline(known.counts(max(8, min(40, self.size.width - 46))))
+        return Line("activity", "Activity", "·", first, last, "plain", "chain", picture=picture)
 
     def _show_findings(self, model: Overview) -> None:
         self.query_one("#findings-title", Static).update(
@@ -150,7 +147,7 @@ class OverviewScreen(View):
         # Where there is little room, the sentence says more than the code.
         wide = self.size.width >= _WIDE
         width = max((len(finding.code) for finding in model.findings), default=0) if wide else 0
-        self.findings_list.set_rows([_finding_row(finding, width, self._root) for finding in model.findings])
+        self.findings_list.set_rows([finding_row(finding, width, self._root) for finding in model.findings])
         self._show_remedy(self.findings_list.cursor)
 
     def _show_remedy(self, cursor: int) -> None:
@@ -159,7 +156,7 @@ class OverviewScreen(View):
             self.query_one("#remedy", Static).update("")
             return
         finding = findings[cursor]
-        lines = [Content(told(finding, self._root))]
+        lines = [Content(said(finding.message, self._root))]
         if finding.remedy:
             lines.append(Content.assemble(("What to do: ", "bold"), visible(finding.remedy)))
         self.query_one("#remedy", Static).update(Content("\n").join(lines))
@@ -167,13 +164,12 @@ class OverviewScreen(View):
     def _show_latest(self, history: HistoryReading | None) -> None:
         total = len(history) if history is not None else 0
         self.query_one("#latest-title", Static).update(
-            Content.assemble(("Latest entries  ", "bold"), (f"of {total:,}", "$text-muted"))
+            Content.assemble(("Latest entries  ", "bold"), (f"of {total:,}" if total else "", "$text-muted"))
         )
-        self.latest_list.empty = "no entries" if history is not None else "the history cannot be read"
+        self.latest_list.empty = "none" if history is not None else "none known"
         entries = history.entries(max(0, total - LATEST), total) if history is not None else ()
-        digits = len(f"{max(0, total - 1):,}")
         wide = self.size.width >= _WIDE
-        self.latest_list.set_rows([_entry_row(entry, digits, wide) for entry in reversed(entries)])
+        self.latest_list.set_rows(entry_rows(tuple(reversed(entries)), wide))
 
     # -- what is opened ----------------------------------------------------------------------------
 
@@ -195,6 +191,8 @@ class OverviewScreen(View):
     def _open_finding(self, message: LineList.Chosen) -> None:
         if isinstance(message.value, Finding):
             self.post_message(OpenFinding(message.value))
+        elif isinstance(message.value, FindingGroup):
+            self.app.show_findings(message.value.findings)
 
     @on(LineList.Chosen, "#latest")
     def _open_entry(self, message: LineList.Chosen) -> None:
@@ -206,32 +204,3 @@ class OverviewScreen(View):
 
     def action_focus_latest(self) -> None:
         self.latest_list.focus()
-
-
-def _finding_row(finding: Finding, width: int, root: str) -> Row:
-    glyph, tone = severity_mark(finding.severity)
-    where = finding.where
-    entry = f"entry {where.entry}" if where.entry is not None else ""
-    place = f"{entry}: " if entry and not finding.message.lower().startswith(entry) else ""
-    return Row(
-        (
-            (f"{glyph} ", tone),
-            (f"{finding.code.ljust(width)}  " if width else "", tone),
-            (place, "strong"),
-            (shortened(told(finding, root), 300), ""),
-        ),
-        finding,
-    )
-
-
-def _entry_row(entry: Entry, digits: int, wide: bool) -> Row:
-    when = f"{shortened(entry.ts[5:16].replace('T', ' '), 11):<11}  " if wide else ""
-    return Row(
-        (
-            (f"{entry.index:>{digits},}  ", "muted"),
-            (when, "muted"),
-            (f"{shortened(entry.actor, 14):<9}  ", ""),
-            (shortened(entry.action, 60), "strong"),
-        ),
-        entry.index,
-    )
