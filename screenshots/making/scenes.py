@@ -15,7 +15,7 @@ from .terminal import printed, terminal_svg
 __all__ = ["Picture", "pictures"]
 
 _MIDDLE = ENTRIES // 2
-_BROKEN = f"Entry {_MIDDLE}"
+_BROKEN = f"Entry {_MIDDLE:,}"
 _ALL = (("dark", 120, 40), ("light", 120, 40), ("dark", 80, 24), ("nocolor", 80, 24))
 _WIDE = (("dark", 120, 40),)
 _SMALL = (("dark", 80, 24),)
@@ -125,7 +125,7 @@ _SCENES = (
         "Chain",
         "to an entry by number, share or time",
         "broken",
-        (*_TO_BROKEN, "#", See("Cancel"), *"2026-03-01"),
+        (*_TO_BROKEN, "#", See("Cancel"), *"2026-03-01", See("→ entry")),
         _SMALL,
     ),
     _Scene(

@@ -15,7 +15,7 @@ import pytest
 from devstate.demo import demo_workspace, ugly_workspace, write_demo
 from terminal_session import Session
 
-_ROW = re.compile(r"[▌ ][◆› ] *\d+ [GBUYRE] ")
+_ROW = re.compile(r"[▌ ][◆› ] *\d+ [GBUYRE][! ] ")
 
 
 @pytest.fixture
@@ -41,10 +41,31 @@ def test_which_entry_is_broken_and_why(ugly: str, home: Path) -> None:
         session.wait_for("BROKEN")
         session.press("!")
         session.wait_for("✘ first break at 160", "Entry 160   B broken", "✘ HMAC_MISMATCH")
-        session.wait_for("expected  7d621f31c29e233c...", "found     77a996190ab71293...", "remedy")
+        session.wait_for("expected  7d621f31c29e233c...  computed", "actual    77a996190ab71293...  ✘ stored")
+        session.wait_for("restore the file; do not re-sign it.")  # the remedy whole, without scrolling
         row = next(line for line in session.lines if line.startswith("▌"))
         assert "160 B" in row and "gate_override" in row
         assert session.end() == 0
+
+
+def test_what_do_the_letters_mean(ugly: str, home: Path) -> None:
+    with Session(ugly, home=home, columns=120, lines=40) as session:
+        session.wait_for("BROKEN")
+        session.press("!")
+        session.wait_for("B broken  U weak key  ! warning", "# ok when (UTC)")
+
+
+def test_which_entry_wants_a_look_though_it_verifies(ugly: str, home: Path) -> None:
+    with Session(ugly, home=home) as session:
+        session.wait_for("BROKEN")
+        session.press("2")
+        session.wait_for("Entry 160")
+        session.press("#")
+        session.wait_for("for example")
+        session.press("85")
+        session.wait_for("→ entry 85  2026-05-08 13:41:25  AGENT_4")
+        session.press("enter")
+        session.wait_for("▌   85 U! 05-08 13:41", "! CONTROL_CHARS")
 
 
 def test_which_bytes_does_the_hmac_cover(ugly: str, home: Path) -> None:
@@ -54,7 +75,10 @@ def test_which_bytes_does_the_hmac_cover(ugly: str, home: Path) -> None:
         session.wait_for("Entry 160")
         session.press("e")
         session.wait_for(
-            "What the HMAC of entry 160 covers", "AGENT_4gate_override", "computed  ✘ 7d621f31c29e233c..."
+            "What the HMAC of entry 160 covers",
+            "AGENT_4gate_override",
+            "expected  7d621f31c29e233c...  computed",
+            "actual    77a996190ab71293...  ✘ stored",
         )
         session.press("end")
         session.wait_for("Not covered, so that a change leaves no trace: cp_from, cp_to,", "hmac_prev")
@@ -214,11 +238,11 @@ def test_a_million_entries_are_shown_while_they_are_read_and_searched(tmp_path: 
         session.press("pagedown", "pagedown")
         session.wait_for("✔ all verify", "1,000,000 entries", seconds=120)
         session.press("G")
-        session.wait_for("Entry 999999")
+        session.wait_for("Entry 999,999")
         session.press("#")
         session.wait_for("Go to an entry or a time")
         session.press("50%", "enter")
-        session.wait_for("Entry 500000")
+        session.wait_for("Entry 500,000")
         for text, answer in (("cp~lc", "matches in"), ("actor:AGENT_3 action~worker", "of 1,000,000")):
             session.press("/")
             session.wait_for("actor:NAME")

@@ -21,7 +21,7 @@ from devstate_tui.models.copies import csv_of, json_of, list_command, show_comma
 from devstate_tui.models.destination import find_destination
 from devstate_tui.models.detail import detail_of
 from devstate_tui.models.explained import explained
-from devstate_tui.models.letters import cell_of, map_cells
+from devstate_tui.models.letters import cell_of, map_cells, occurring
 from devstate_tui.models.matches import Matches
 from devstate_tui.models.moments import long_time, short_time, utc_time
 from devstate_tui.services.finder import Search, run_search
@@ -72,6 +72,11 @@ def test_what_is_not_scanned_yet_is_shown_as_unread() -> None:
     ] * 4
 
 
+def test_the_letters_of_a_legend_are_those_that_occur() -> None:
+    assert occurring(b"GUGBG") == "BUG"
+    assert occurring(b"") == ""
+
+
 # -- rows ---------------------------------------------------------------------------------------------
 
 
@@ -96,6 +101,12 @@ def test_a_row_escapes_what_steers_a_terminal_and_is_short() -> None:
     assert "\x1b" not in row.actor and "\u202e" not in row.actor
     assert r"\x1b" in row.actor
     assert len(row.actor) < 1000
+
+
+def test_a_row_that_a_warning_names_is_marked() -> None:
+    model = model_of(encode(broken(chain(4), 2, metadata={"note": "\x9b31m"})))
+    assert [model.row(index).warned for index in range(4)] == [False, False, True, False]
+    assert model.has_warnings and not model_of(encode(chain(4))).has_warnings
 
 
 def test_a_damaged_entry_is_a_row_that_says_so() -> None:
@@ -301,6 +312,39 @@ def test_the_detail_of_a_broken_entry_masks_both_hmacs() -> None:
         assert secret not in text
 
 
+def test_the_two_hmacs_are_shown_once_in_the_words_of_the_command() -> None:
+    entries = chain(5)
+    forged = broken(entries, 3, action="forged")
+    model = model_of(encode(forged))
+    text = texts(model, 3)
+    from tui_chain import mac
+
+    for hmac in (entries[3]["hmac"], mac(forged[3])):
+        assert text.count(hmac[:16]) == 1
+    assert f"|expected|{mac(forged[3])[:16]}...  computed" in text
+    assert f"|actual|{entries[3]['hmac'][:16]}...  ✘ stored" in text
+    entry = model.entry(3)
+    unlisted = detail_of(entry, explain_entry(entry, model.entry(2), RING), letter="B", findings=())
+    assert [part.title for part in unlisted.parts if any("✘ stored" in f.value for f in part.facts)] == [
+        "HMAC"
+    ]
+
+
+def test_a_broken_link_is_told_once() -> None:
+    entries = chain(6)
+    model = model_of(encode(entries[:2] + entries[3:]))
+    text = texts(model, 2)
+    assert "CHAIN_LINK_BROKEN" in text and "|link|✘ does not follow entry 1\n" in text
+    assert text.count(entries[1]["hmac"][:16]) == 1
+
+
+def test_large_entry_numbers_are_grouped_in_sentences() -> None:
+    model = model_of(encode(broken(chain(1101), 1100, action="forged")))
+    text = texts(model, 1100)
+    assert text.startswith("Entry 1,100\n") and "Entry 1,100 does not verify" in text
+    assert "✔ follows entry 1,099" in text
+
+
 def test_the_explanation_covers_the_message_without_a_gap_and_masks_the_link() -> None:
     model = model_of(encode(chain(3)))
     entry, previous = model.entry(2), model.entry(1)
@@ -309,7 +353,7 @@ def test_the_explanation_covers_the_message_without_a_gap_and_masks_the_link() -
     assert [piece.name for piece in pieces] == ["ts", "actor", "action", "state_checksum", "hmac_prev"]
     assert pieces[0].start == 0 and pieces[-1].stop == len(explanation.message)
     assert all(one.stop == other.start for one, other in itertools.pairwise(pieces))
-    shown = "\n".join([*(piece.text for piece in pieces), *verdict, *uncovered])
+    shown = "\n".join([*(piece.text for piece in pieces), *(fact.value for fact in verdict), *uncovered])
     assert previous.hmac not in shown and previous.hmac[:16] in shown
     assert "metadata" in shown
 

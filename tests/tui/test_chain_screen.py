@@ -70,6 +70,36 @@ async def test_a_broken_chain_opens_at_its_first_break_and_says_why(faulty: Path
         await detail_shows(pilot, screen, "✘ first break at 20", "Entry 20", "HMAC_MISMATCH", "EVE")
 
 
+@pytest.mark.parametrize(
+    ("width", "shown", "dropped"),
+    [
+        (120, ("60 entries", "first break at 20", "2 broken", "58 verify", "B broken  U weak key"), ()),
+        (80, ("60 entries", "first break at 20", "2 broken", "B broken  U weak key"), ("58 verify",)),
+        (60, ("60 entries", "first break at 20", "U weak key"), ("2 broken", "B broken  U", "58 verify")),
+        (40, ("60 entries", "first break at 20"), ("U weak", "2 broken")),
+    ],
+)
+async def test_the_title_explains_the_letters_and_drops_what_does_not_fit_whole(
+    width: int, shown: tuple[str, ...], dropped: tuple[str, ...], faulty: Path, tmp_path: Path
+) -> None:
+    async with chain_screen(faulty, tmp_path, (width, 24)) as (screen, pilot, _):
+        await detail_shows(pilot, screen, "first break at 20")
+        title = text_of(screen).splitlines()[2]
+        assert [text for text in shown if text not in title] == []
+        assert [text for text in dropped if text in title] == []
+        assert "…" not in title
+
+
+async def test_an_entry_that_only_wants_a_look_is_marked_in_the_list(tmp_path: Path) -> None:
+    entries = chain(9)
+    metadata = {"note": "an\u202eother"}
+    write_workspace(tmp_path / "w", encode(broken(entries, 5, metadata=metadata)))
+    async with chain_screen(tmp_path / "w", tmp_path) as (screen, pilot, _):
+        await detail_shows(pilot, screen, "U weak key  ! warning")
+        rows = [screen.entries.render_line(y).text for y in range(9)]
+        assert [row[7:9] for row in rows] == ["U!" if at == 5 else "U " for at in range(9)]
+
+
 async def test_the_first_break_key_comes_back_to_it(faulty: Path, tmp_path: Path) -> None:
     async with chain_screen(faulty, tmp_path) as (screen, pilot, _):
         await pilot.press("G", "!")
@@ -100,7 +130,9 @@ async def test_the_detail_shows_both_hmacs_masked_and_what_is_covered(faulty: Pa
     entries = broken(chain(60), 20, actor="EVE")
     async with chain_screen(faulty, tmp_path, WIDE) as (screen, pilot, _):
         stored, computed = entries[20]["hmac"], mac(entries[20])
-        await detail_shows(pilot, screen, f"stored    {stored[:16]}...", f"✘ {computed[:16]}...")
+        await detail_shows(
+            pilot, screen, f"expected  {computed[:16]}...  computed", f"actual    {stored[:16]}...  ✘ stored"
+        )
         text = text_of(screen)
         assert stored not in text and computed not in text
         assert text.index("covered by the HMAC (v1)") < text.index("not covered") < text.index("metadata")
@@ -136,8 +168,9 @@ async def test_explain_marks_every_covered_field(faulty: Path, tmp_path: Path) -
     async with chain_screen(faulty, tmp_path, WIDE) as (screen, pilot, app):
         await pilot.press("e")
         await until(pilot, lambda: isinstance(app.screen, ExplainDialog) and shows(app.screen, "hmac_prev"))
-        assert shows(app.screen, "2026-03-02T04:00:00ZEVE", "20-23", "computed  ✘", "Not covered")
+        assert shows(app.screen, "2026-03-02T04:00:00ZEVE", "20–22", "✘ stored", "Not covered")
         assert chain(60)[19]["hmac"] not in text_of(app.screen)
+        assert app.focused is app.screen.query_one("#cancel")
         await pilot.press("escape")
         assert app.screen is screen
 
@@ -233,6 +266,20 @@ async def test_go_to_a_number_or_a_time(typed: str, entry: int, sound: Path, tmp
         assert screen.entries.cursor == entry
         first, last = screen.entries.in_view
         assert first <= entry <= last
+
+
+async def test_go_to_says_where_it_leads_while_it_is_written(sound: Path, tmp_path: Path) -> None:
+    async with chain_screen(sound, tmp_path) as (screen, pilot, app):
+        await pilot.press("#")
+        await until(pilot, lambda: shows(app.screen, "for example  4812", "60 entries, from 0 to 59"))
+        await pilot.press("7")
+        await until(pilot, lambda: shows(app.screen, "→ entry 7  2026-03-01 15:00:00  AGENT_2"))
+        await pilot.press("7")
+        await until(pilot, lambda: shows(app.screen, "nowhere yet: there is no entry 77"))
+        await pilot.press("backspace", "backspace")
+        await until(pilot, lambda: shows(app.screen, "for example  4812"))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is screen)
 
 
 async def test_go_to_refuses_what_is_not_there(sound: Path, tmp_path: Path) -> None:

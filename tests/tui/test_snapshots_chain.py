@@ -104,7 +104,7 @@ def test_chain_matches_among_all(snap_compare: Any, start: Start) -> None:
 @pytest.mark.parametrize(
     ("key", "shown"),
     [
-        ("e", "computed  ✘"),
+        ("e", "✘ stored"),
         ("c", "its exact bytes"),
         ("number_sign", "Go to an entry"),
         ("b", "Bookmark entry"),

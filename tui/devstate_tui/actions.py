@@ -91,6 +91,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("dialog.close", ("escape",), "cancel", "cancel", "Close without doing anything", shown=True),
     Action("dialog.down", ("j", "down"), "scroll_body(1)", "down", "Scroll down"),
     Action("dialog.up", ("k", "up"), "scroll_body(-1)", "up", "Scroll up"),
+    Action("dialog.page_down", ("pagedown", "ctrl+d"), "scroll_page(1)", "page down", "Scroll one page down"),
+    Action("dialog.page_up", ("pageup", "ctrl+u"), "scroll_page(-1)", "page up", "Scroll one page up"),
+    Action("dialog.first", ("home", "g"), "scroll_edge(-1)", "top", "To the beginning of the text"),
+    Action("dialog.last", ("end", "G"), "scroll_edge(1)", "bottom", "To the end of the text"),
     # -- Overview ----------------------------------------------------------------------------------
     Action(
         "overview.findings", ("f",), "focus_findings", "findings", "Go to the list of findings", shown=True

@@ -45,7 +45,10 @@ class EntrySource(Protocol):
 
 
 class Row(NamedTuple):
-    """One entry as a list shows it: texts escaped and cut; `fault` says why it could not be decoded."""
+    """One entry as a list shows it: texts escaped and cut; `fault` says why it could not be decoded.
+
+    `warned` says that a finding about it wants a look, whatever its letter is.
+    """
 
     index: int
     letter: str
@@ -55,6 +58,7 @@ class Row(NamedTuple):
     cp: str
     hmac: str
     fault: str = ""
+    warned: bool = False
 
 
 class IndexedEntries:
@@ -104,11 +108,8 @@ class ChainModel:
         self.report = report
         self.complete = complete
         self._findings = _by_entry(findings)
-        self._errors = sorted(
-            entry
-            for entry, found in self._findings.items()
-            if any(finding.severity is Severity.ERROR for finding in found)
-        )
+        self._errors = sorted(self._having(Severity.ERROR))
+        self._warned = frozenset(self._having(Severity.WARNING))
         self._first_bad = first_bad
         self._blocks: OrderedDict[int, tuple[Row, ...]] = OrderedDict()
 
@@ -157,6 +158,19 @@ class ChainModel:
         """The findings that name this entry, gravest first."""
         return self._findings.get(index, ())
 
+    def _having(self, severity: Severity) -> Iterable[int]:
+        """The entries that a finding of this severity names."""
+        return (
+            entry
+            for entry, found in self._findings.items()
+            if any(finding.severity is severity for finding in found)
+        )
+
+    @property
+    def has_warnings(self) -> bool:
+        """Whether a warning names an entry."""
+        return bool(self._warned)
+
     def _decode(self, number: int) -> tuple[Row, ...]:
         start, stop = number * BLOCK, min((number + 1) * BLOCK, self.count)
         try:
@@ -170,11 +184,11 @@ class ChainModel:
         try:
             return self._row(index, self.source.entry(index))
         except DevStateError as error:
-            return Row(index, self.letter(index), "", "", "", "", "", _text(error.message))
+            return self._unreadable(index, _text(error.message))
 
     def _row(self, index: int, entry: Entry) -> Row:
         if not entry.readable:
-            return Row(index, self.letter(index), "", "", "", "", "", "(these bytes are no readable entry)")
+            return self._unreadable(index, "(these bytes are no readable entry)")
         return Row(
             index,
             self.letter(index),
@@ -183,7 +197,11 @@ class ChainModel:
             _text(entry.action),
             _text(entry.cp_to),
             _text(entry.hmac[:6] if entry.hmac else ""),
+            warned=index in self._warned,
         )
+
+    def _unreadable(self, index: int, fault: str) -> Row:
+        return Row(index, self.letter(index), "", "", "", "", "", fault, index in self._warned)
 
     # -- breaks ------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ def change_between(before: ChainModel, after: ChainModel) -> Change | None:
     if fresh is not None:
         codes = ", ".join(dict.fromkeys(finding.code for finding in after.findings(fresh)))
         return Change(
-            _join(f"entry {fresh} broke" + (f": {codes}" if codes else ""), count), fresh, worse=True
+            _join(f"entry {fresh:,} broke" + (f": {codes}" if codes else ""), count), fresh, worse=True
         )
     if old.ok and not new.ok:
         code = next((finding.code for finding in new.findings if finding.severity == "error"), "an error")

@@ -12,7 +12,7 @@ from .chain import ChainModel
 
 __all__ = ["HELP", "Destination", "find_destination"]
 
-HELP = "4812   -1 (the last)   50%   2026-03-11   2026-03-11T14:06"
+HELP = "4812  -1 (last)  50%  2026-03-11  2026-03-11T14:06"
 
 _NUMBER = re.compile(r"#?([0-9][0-9_,]{0,18})\Z", re.ASCII)
 _FROM_END = re.compile(r"-([0-9]{1,12})\Z", re.ASCII)
@@ -35,7 +35,7 @@ def find_destination(text: str, model: ChainModel) -> Destination:
         entry = int(re.sub("[_,]", "", match[1]))
         if entry >= model.count:
             raise UsageError(
-                f"there is no entry {entry}", remedy=f"Entries are numbered from 0 to {model.count - 1}."
+                f"there is no entry {entry:,}", remedy=f"Entries are numbered from 0 to {model.count - 1:,}."
             )
         return Destination(entry)
     if match := _FROM_END.match(text):
@@ -55,4 +55,4 @@ def find_destination(text: str, model: ChainModel) -> Destination:
     except UsageError:
         raise UsageError("this is neither an entry nor a time", remedy=f"Write one of:  {HELP}") from None
     entry = model.at_time(wanted)
-    return Destination(entry, f"entry {entry} is the first that claims {text} or later")
+    return Destination(entry, f"entry {entry:,} is the first that claims {text} or later")

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from devstate.chain import Entry, Explanation
     from devstate.findings import Finding
 
-__all__ = ["Detail", "Fact", "Part", "Role", "detail_of", "fault_detail"]
+__all__ = ["Detail", "Fact", "Part", "Role", "detail_of", "fault_detail", "hmac_pair"]
 
 Role = Literal["plain", "good", "bad", "warning", "info", "quiet", "json"]
 
 _GLYPHS = {"error": "✘", "warning": "!", "info": "i"}
 _ROLES: dict[str, Role] = {"error": "bad", "warning": "warning", "info": "info"}
+# The finding that shows what an HMAC should be and what it is.
+_PAIR = "HMAC_MISMATCH"
 # A text longer than this is cut on screen; copying gives it whole.
 _MOST_TEXT = 4000
 _MOST_LINES = 400
@@ -60,14 +62,16 @@ def detail_of(
     note: str | None = None,
 ) -> Detail:
     """The detail of an entry. `note` is that of its bookmark, "" for a bookmark without one."""
+    findings = tuple(findings)
+    told = {finding.code for finding in findings}
     parts = [
         _findings(findings),
-        _covered(entry, explanation),
-        _seal(entry, explanation),
+        _covered(entry, explanation, link_told="CHAIN_LINK_BROKEN" in told),
+        None if _PAIR in told else _seal(entry, explanation),
         _uncovered(entry),
     ]
     return Detail(
-        f"Entry {entry.index}",
+        f"Entry {entry.index:,}",
         f"{letter} {WORDS.get(letter, '')}".rstrip(),
         letter,
         _meaning(letter),
@@ -81,7 +85,7 @@ def fault_detail(index: int, letter: str, message: str, findings: Iterable[Findi
     found = _findings(findings)
     fault = Part("cannot be read", (Fact("why", visible(message), "bad"),))
     return Detail(
-        f"Entry {index}",
+        f"Entry {index:,}",
         f"{letter} {WORDS.get(letter, '')}".rstrip(),
         letter,
         _meaning(letter),
@@ -105,15 +109,29 @@ def _findings(findings: Iterable[Finding]) -> Part | None:
         facts.append(
             Fact("", f"{_GLYPHS[finding.severity]} {finding.code}  {visible(finding.message)}", role)
         )
-        for label, value in (("expected", finding.expected), ("found", finding.actual)):
-            if value:
-                facts.append(Fact(label, visible(value[:_MOST_TEXT])))
+        expected, actual = (
+            value and visible(value[:_MOST_TEXT]) for value in (finding.expected, finding.actual)
+        )
+        if finding.code == _PAIR and expected and actual:
+            facts += hmac_pair(expected, actual)
+        else:
+            facts += [
+                Fact(name, value) for name, value in (("expected", expected), ("actual", actual)) if value
+            ]
         if finding.remedy:
             facts.append(Fact("remedy", visible(finding.remedy), "info"))
     return Part("what is wrong", tuple(facts)) if facts else None
 
 
-def _covered(entry: Entry, explanation: Explanation | None) -> Part:
+def hmac_pair(expected: str, actual: str) -> tuple[Fact, Fact]:
+    """The two HMACs (masked) where they differ, in the words that the command has for them."""
+    return (
+        Fact("expected", f"{expected}  computed"),
+        Fact("actual", f"{actual}  ✘ stored", "bad"),
+    )
+
+
+def _covered(entry: Entry, explanation: Explanation | None, *, link_told: bool) -> Part:
     facts: list[Fact] = []
     for name in COVERED:
         label = _LABELS.get(name, name)
@@ -128,7 +146,7 @@ def _covered(entry: Entry, explanation: Explanation | None) -> Part:
             if utc is not None and not entry.ts.startswith(utc):
                 facts.append(Fact("", f"{utc}Z in UTC", "quiet"))
     if explanation is not None:
-        facts.append(_link(entry, explanation))
+        facts.append(_link(entry, explanation, told=link_told))
     return Part("covered by the HMAC (v1)", tuple(facts))
 
 
@@ -143,30 +161,33 @@ def _value(name: str, value: str) -> str:
     return visible(value) if value else '""'
 
 
-def _link(entry: Entry, explanation: Explanation) -> Fact:
+def _link(entry: Entry, explanation: Explanation, *, told: bool) -> Fact:
     if explanation.link == "good":
         return Fact(
-            "link", "✔ begins the chain" if entry.index == 0 else f"✔ follows entry {entry.index - 1}", "good"
+            "link",
+            "✔ begins the chain" if entry.index == 0 else f"✔ follows entry {entry.index - 1:,}",
+            "good",
         )
     if entry.index == 0:
         return Fact("link", '✘ names a predecessor; the first entry has ""', "bad")
-    return Fact(
-        "link", f"✘ entry {entry.index - 1} has {visible(explanation.link_expected) or 'no HMAC'}", "bad"
-    )
+    sentence = f"✘ does not follow entry {entry.index - 1:,}"
+    if not told:
+        sentence += f", which has {visible(explanation.link_expected) or 'no HMAC'}"
+    return Fact("link", sentence, "bad")
 
 
 def _seal(entry: Entry, explanation: Explanation | None) -> Part:
-    facts = [Fact("stored", mask_hmac(visible(entry.hmac)) if entry.hmac else "(missing)")]
+    """The HMAC, where no finding has shown it."""
+    stored = mask_hmac(visible(entry.hmac)) if entry.hmac else "(missing)"
+    if explanation is not None and explanation.mac == "bad":
+        return Part("HMAC", hmac_pair(explanation.computed or "?", stored))
     if explanation is None or explanation.mac == "unchecked":
-        facts.append(
-            Fact("computed", "? not checked: no key for it, or a covered field cannot be read", "warning")
+        expected = Fact(
+            "expected", "? not computed: no key for it, or a covered field cannot be read", "warning"
         )
-    elif explanation.mac == "good":
-        facts.append(Fact("computed", f"✔ the same, under the key {visible(explanation.key or '?')}", "good"))
     else:
-        facts.append(Fact("computed", f"✘ {explanation.computed}", "bad"))
-        facts.append(Fact("", "A covered field, or the HMAC itself, was changed.", "quiet"))
-    return Part("HMAC", tuple(facts))
+        expected = Fact("expected", f"✔ the same, under the key {visible(explanation.key or '?')}", "good")
+    return Part("HMAC", (expected, Fact("actual", stored)))
 
 
 def _uncovered(entry: Entry) -> Part:

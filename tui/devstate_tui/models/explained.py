@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from devstate.chain import mask_hmac
 from devstate.findings.visible import visible
 
+from .detail import Fact, hmac_pair
+
 if TYPE_CHECKING:
     from devstate.chain import Entry, Explanation
 
@@ -24,25 +26,22 @@ class Piece(NamedTuple):
     text: str
 
 
-def explained(entry: Entry, explanation: Explanation) -> tuple[list[Piece], list[str], list[str]]:
-    """The pieces of the message, sentences on the HMAC and the link, and on what is not covered."""
+def explained(entry: Entry, explanation: Explanation) -> tuple[list[Piece], list[Fact], list[str]]:
+    """The pieces of the message, facts on the HMAC and the link, and sentences on what is not covered."""
     pieces = [
         Piece(part.name, part.start, part.end, _shown(part.name, part.value)) for part in explanation.covered
     ]
-    verdict = [f"stored    {visible(explanation.stored) or '(missing)'}"]
-    if explanation.mac == "unchecked":
-        verdict.append("computed  ? there is no key for it, or a covered field cannot be read")
+    actual = visible(explanation.stored) or "(missing)"
+    if explanation.mac == "bad":
+        verdict = [*hmac_pair(explanation.computed or "?", actual)]
+        verdict.append(Fact("", "A field above, or the HMAC itself, was changed.", "quiet"))
     elif explanation.mac == "good":
-        verdict.append(f"computed  ✔ the same, under the key {visible(explanation.key or '?')}")
+        same = Fact("expected", f"✔ the same, under the key {visible(explanation.key or '?')}", "good")
+        verdict = [same, Fact("actual", actual)]
     else:
-        verdict.append(f"computed  ✘ {explanation.computed}: a field above, or the HMAC, was changed")
-    if explanation.link == "good":
-        verdict.append(
-            "link      ✔ "
-            + ("begins the chain" if entry.index == 0 else f"is the HMAC of entry {entry.index - 1}")
-        )
-    else:
-        verdict.append(f"link      ✘ expected {visible(explanation.link_expected) or 'an empty text'}")
+        unknown = "? not computed: there is no key for it, or a covered field cannot be read"
+        verdict = [Fact("expected", unknown, "warning"), Fact("actual", actual)]
+    verdict.append(_link(entry, explanation))
     names = ", ".join(visible(name[:80]) for name in explanation.uncovered)
     uncovered = [
         f"Not covered, so that a change leaves no trace: {names or 'nothing'}.",
@@ -50,6 +49,20 @@ def explained(entry: Entry, explanation: Explanation) -> tuple[list[Piece], list
         "give the same HMAC.",
     ]
     return pieces, verdict, uncovered
+
+
+def _link(entry: Entry, explanation: Explanation) -> Fact:
+    if explanation.link == "good":
+        last = (
+            "begins the chain" if entry.index == 0 else f"hmac_prev is the HMAC of entry {entry.index - 1:,}"
+        )
+        return Fact("link", f"✔ {last}", "good")
+    if entry.index == 0:
+        return Fact("link", '✘ hmac_prev names a predecessor; the first entry has ""', "bad")
+    before = visible(explanation.link_expected) or "no HMAC"
+    return Fact(
+        "link", f"✘ hmac_prev is another HMAC than that of entry {entry.index - 1:,}, {before}", "bad"
+    )
 
 
 def _shown(name: str, value: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-__all__ = ["WORDS", "Cell", "Kind", "cell_of", "map_cells", "tone_of"]
+__all__ = ["WORDS", "Cell", "Kind", "cell_of", "map_cells", "occurring", "tone_of"]
 
 Kind = Literal["broken", "unverified", "weak", "good", "unread", "empty"]
 
@@ -38,6 +38,7 @@ _GRAVEST: tuple[tuple[bytes, Kind], ...] = (
     (b"Y", "weak"),
     (b"U", "weak"),
 )
+_LEGEND = "BRENYUTG"
 
 
 class Cell(NamedTuple):
@@ -51,6 +52,11 @@ class Cell(NamedTuple):
 def tone_of(letter: str) -> Kind:
     """The kind that a letter is coloured as; an unknown letter counts as not verified."""
     return _TONES.get(letter, "unverified")
+
+
+def occurring(letters: bytes) -> str:
+    """The letters that occur, the gravest first."""
+    return "".join(letter for letter in _LEGEND if letters.find(letter.encode()) >= 0)
 
 
 def map_cells(letters: bytes, total: int, height: int) -> tuple[Cell, ...]:

@@ -21,6 +21,8 @@ class Column(NamedTuple):
     title: str
 
 
+# The letter, and beside it the mark of a warning.
+_LETTER = 2
 # Roles from the one given up last to the one given up first where the list is narrow, with their widths.
 _CP, _HMAC, _SHORT, _LONG = 8, 7, 11, 19
 _LEAST_ACTOR, _LEAST_ACTION = 10, 14
@@ -34,7 +36,7 @@ def columns_for(width: int, total: int) -> tuple[Column, ...]:
     The letter, the number and the action are always there; time, actor, checkpoint and HMAC as there is room.
     """
     number = max(len(str(max(total - 1, 0))), 4)
-    room = width - 2 - number - 1 - 2  # marks, number, blank, letter and blank
+    room = width - 2 - number - 1 - _LETTER - 1  # marks, number, blank, letter and blank
     optional = {"when": _SHORT, "actor": _LEAST_ACTOR, "cp": _CP, "hmac": _HMAC}
     taken: dict[str, int] = {}
     left = room - _LEAST_ACTION
@@ -61,7 +63,7 @@ def columns_for(width: int, total: int) -> tuple[Column, ...]:
     return (
         Column("mark", 2, ""),
         Column("number", number, "#"),
-        Column("letter", 1, ""),
+        Column("letter", _LETTER, "ok"),
         *(Column(role, size, title) for role, title, size in order if size),
     )
 
@@ -79,6 +81,9 @@ def texts(row: Row, columns: tuple[Column, ...], mark: str) -> list[tuple[str, s
     parts: list[tuple[str, str]] = []
     last = len(columns) - 1
     for at, (role, width, _) in enumerate(columns):
+        if role == "letter":
+            parts += [("letter", row.letter), ("warned", "! " if row.warned else "  ")]
+            continue
         if row.fault and role in ("when", "actor", "cp", "hmac"):
             text = " " * width
         else:
@@ -93,8 +98,6 @@ def _text(row: Row, role: str, width: int, mark: str) -> str:
             return mark
         case "number":
             return fit(str(row.index), width, right=True)
-        case "letter":
-            return row.letter
         case "when":
             return fit(long_time(row.ts) if width >= _LONG else short_time(row.ts), width)
         case "action":

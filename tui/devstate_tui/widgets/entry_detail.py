@@ -14,10 +14,10 @@ from devstate_tui.models.letters import tone_of
 
 from .fitting import fold
 
-__all__ = ["EntryDetail"]
+__all__ = ["LETTER_STYLES", "STYLES", "EntryDetail"]
 
 # Tokens of the theme; the words and glyphs say the same without them.
-_STYLES: dict[Role, str] = {
+STYLES: dict[Role, str] = {
     "plain": "",
     "good": "$text-success",
     "bad": "$text-error",
@@ -26,7 +26,7 @@ _STYLES: dict[Role, str] = {
     "quiet": "$text-muted",
     "json": "",
 }
-_TONES = {
+LETTER_STYLES = {
     "good": "$text-success",
     "weak": "$text-warning",
     "unverified": "$text-muted",
@@ -105,7 +105,7 @@ class EntryDetail(VerticalScroll, can_focus=True):
 def _content(detail: Detail | None, width: int) -> list[Content]:
     if detail is None:
         return [Content("No entry is selected.")]
-    tone = _TONES.get(tone_of(detail.letter), "")
+    tone = LETTER_STYLES.get(tone_of(detail.letter), "")
     lines = [
         Content.assemble((detail.title, "bold"), "   ", (detail.verdict, f"bold {tone}")),
         *(
@@ -115,13 +115,14 @@ def _content(detail: Detail | None, width: int) -> list[Content]:
     ]
     if detail.note is not None:
         lines += [Content.styled(line, "$text-accent") for line in fold(f"◆ {detail.note}", width)]
-    for part in detail.parts:
-        lines += _part(part, width)
+    for at, part in enumerate(detail.parts):
+        # What is wrong follows at once: on a small terminal the remedy is to be in view, too.
+        lines += _part(part, width) if at == 0 and len(lines) == 1 else [Content(""), *_part(part, width)]
     return lines
 
 
 def _part(part: Part, width: int) -> list[Content]:
-    lines = [Content(""), *(Content.styled(line, "bold $text-accent") for line in fold(part.title, width))]
+    lines = [*(Content.styled(line, "bold $text-accent") for line in fold(part.title, width))]
     for fact in part.facts:
         lines += _fact(fact, width)
     return lines
@@ -130,7 +131,7 @@ def _part(part: Part, width: int) -> list[Content]:
 def _fact(fact: Fact, width: int) -> list[Content]:
     if fact.role == "json":
         return [Content.styled(fact.label, "$text-muted"), *_json(fact.value, width)]
-    style = _STYLES[fact.role]
+    style = STYLES[fact.role]
     if not fact.label:
         return [Content.styled(line, style) for line in fold(fact.value, width)]
     if len(fact.label) > _LABEL or width < 28:

@@ -27,7 +27,7 @@ from .entry_columns import Column, columns_for, heading, texts
 
 __all__ = ["EntryHeading", "EntryList"]
 
-_ROLES = ("number", "when", "actor", "action", "cp", "hmac", "mark")
+_ROLES = ("number", "warned", "when", "actor", "action", "cp", "hmac", "mark")
 _TONES = ("good", "weak", "public", "unverified", "broken")
 
 

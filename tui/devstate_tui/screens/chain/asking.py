@@ -115,7 +115,7 @@ class AskingView(View):
             if choice.entry < self.model.count:
                 self.go_to(choice.entry)
             else:
-                self.notify(f"The history has no entry {choice.entry} any more.")
+                self.notify(f"The history has no entry {choice.entry:,} any more.")
 
     def action_next_bookmark(self) -> None:
         found = self.bookmarking.bookmarks.next(self.entries.cursor)

@@ -21,10 +21,11 @@ from devstate_tui.widgets.entry_detail import EntryDetail
 from devstate_tui.widgets.entry_list import EntryHeading, EntryList
 from devstate_tui.widgets.filter_bar import FilterBar
 from devstate_tui.widgets.minimap import Minimap
+from devstate_tui.widgets.title_line import TitleLine, TitlePart
 
 from .asking import AskingView
 from .filtering import Filtering
-from .headline import file_faults, headline, progress_line, trouble
+from .headline import file_faults, headline, no_entries, progress_line, trouble
 
 if TYPE_CHECKING:
     from devstate.chain import Progress
@@ -44,6 +45,7 @@ class ChainScreen(AskingView):
     CSS_PATH = "chain.tcss"
     AUTO_FOCUS = "#entries"
 
+    title_line = getters.query_one("#chain-title", TitleLine)
     heading = getters.query_one("#entry-heading", EntryHeading)
     minimap = getters.query_one("#minimap", Minimap)
     detail = getters.query_one("#detail", EntryDetail)
@@ -58,7 +60,7 @@ class ChainScreen(AskingView):
         self._resting: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
-        yield Static("Chain  reading", id="chain-title", markup=False)
+        yield TitleLine([TitlePart(Content("Chain  reading"), 0)], id="chain-title")
         yield Static(id="chain-fault", classes="line", markup=False)
         yield Static(id="chain-notice", classes="line", markup=False)
         yield Static(id="chain-filter", classes="line", markup=False)
@@ -97,7 +99,7 @@ class ChainScreen(AskingView):
         change = None if first_time or before is None else change_between(before, model)
         self._use(model)
         self._line("#chain-fault", file_faults(history.report.findings))
-        self.query_one("#chain-title", Static).update(headline(model))
+        self.title_line.show(headline(model))
         self._show_change(reading, model, change)
         if first_time:
             self._begin(model)
@@ -135,7 +137,7 @@ class ChainScreen(AskingView):
     def show_progress(self, progress: Progress) -> None:
         """Show what a first scan has indexed; while there is a reading, only say that a new one comes."""
         first = self.model is None or not self.model.complete
-        self.query_one("#chain-title", Static).update(progress_line(progress, again=not first))
+        self.title_line.show(progress_line(progress, again=not first))
         if first and progress.entries:
             self._use(ChainModel.of_progress(progress))
             if not self.detail.shown:
@@ -168,9 +170,7 @@ class ChainScreen(AskingView):
         self.set_class(True, "-trouble")
         concerned = [f for f in reading.findings if f.where.file is None or "history" in f.where.file]
         self.query_one("#chain-trouble", Static).update(trouble(concerned or reading.findings))
-        self.query_one("#chain-title", Static).update(
-            Content.assemble(("Chain", "bold"), "  ", ("✘ no entries", "bold $text-error"))
-        )
+        self.title_line.show(no_entries())
         for line in ("#chain-fault", "#chain-notice"):
             self._line(line, None)
 
@@ -282,7 +282,7 @@ class ChainScreen(AskingView):
         elif self.model.first_break is None:
             self.notify("No entry is broken.")
         else:
-            self.notify(f"No broken entry {'after' if forward else 'before'} entry {here}.")
+            self.notify(f"No broken entry {'after' if forward else 'before'} entry {here:,}.")
 
     # -- filter ------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ def copied_text(
     else:
         which = [entry]
     entries = [model.entry(index) for index in which]
-    name = f"Entry {entry}" if len(which) == 1 else f"{len(which):,} entries"
+    name = f"Entry {entry:,}" if len(which) == 1 else f"{len(which):,} entries"
     return f"{name} as {kind.upper()}", json_of(entries) if kind == "json" else csv_of(entries)
 
 

@@ -31,8 +31,8 @@ class CopyDialog(Dialog[CopyChoice]):
     def __init__(self, entry: int, matches: int, most: int) -> None:
         super().__init__("Copy", (("cancel", "Cancel"),))
         self._rows = [
-            _row(f"Entry {entry} as JSON, its exact bytes", "json"),
-            _row(f"Entry {entry} as CSV", "csv"),
+            _row(f"Entry {entry:,} as JSON, its exact bytes", "json"),
+            _row(f"Entry {entry:,} as CSV", "csv"),
             _row("The command that shows it", "command"),
         ]
         if matches:

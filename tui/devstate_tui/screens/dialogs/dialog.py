@@ -58,5 +58,21 @@ class Dialog(ModalScreen[Outcome], Generic[Outcome]):
         for body in self.query(".scroll"):
             body.scroll_relative(y=lines, animate=False)
 
+    def action_scroll_page(self, direction: int) -> None:
+        """Scroll the text by a page, down (1) or up (-1)."""
+        for body in self.query(".scroll"):
+            if direction > 0:
+                body.scroll_page_down(animate=False)
+            else:
+                body.scroll_page_up(animate=False)
+
+    def action_scroll_edge(self, direction: int) -> None:
+        """Scroll to the end (1) or the beginning (-1) of the text."""
+        for body in self.query(".scroll"):
+            if direction > 0:
+                body.scroll_end(animate=False)
+            else:
+                body.scroll_home(animate=False)
+
     def action_cancel(self) -> None:
         self.dismiss(self.outcome_of("cancel"))

@@ -11,7 +11,9 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from devstate_tui.models.detail import Fact
 from devstate_tui.models.explained import Piece, explained
+from devstate_tui.widgets.entry_detail import STYLES
 from devstate_tui.widgets.fitting import cell_len, chop, fold
 
 from .dialog import Dialog
@@ -39,18 +41,14 @@ class ExplainOutcome:
 class ExplainDialog(Dialog[ExplainOutcome]):
     """Shows what v1 covers of one entry, byte for byte."""
 
-    AUTO_FOCUS = "VerticalScroll"
-    TALL = True
-
     def __init__(self, entry: Entry, explanation: Explanation) -> None:
-        super().__init__(f"What the HMAC of entry {entry.index} covers")
+        super().__init__(f"What the HMAC of entry {entry.index:,} covers")
         self._entry = entry
         self._explanation = explanation
 
     def compose_body(self) -> Iterable[Widget]:
         scroll = VerticalScroll(Static(id="explained", markup=False), classes="scroll")
-        scroll.can_focus = True
-        scroll.styles.height = "1fr"
+        scroll.can_focus = False  # the keys of the dialog scroll it
         yield scroll
 
     def on_resize(self) -> None:
@@ -65,16 +63,21 @@ class ExplainDialog(Dialog[ExplainOutcome]):
         return ExplainOutcome()
 
 
-def _content(shown: tuple[list[Piece], list[str], list[str]], width: int) -> Content:
+def _content(shown: tuple[list[Piece], list[Fact], list[str]], width: int) -> Content:
     pieces, verdict, uncovered = shown
     lines = [Content("These bytes, one field after the other with nothing between them:"), Content("")]
     lines += _run(pieces, width) or [
         Content("(a covered field is missing or no text: there is nothing to sign)")
     ]
-    lines += [Content(""), *(Content(line) for text in verdict for line in fold(text, width))]
+    lines.append(Content(""))
+    for label, value, role in verdict:
+        head = label.ljust(10)
+        for line in fold(value, width - len(head)):
+            lines.append(Content.assemble((head, "$text-muted"), (line, STYLES[role])))
+            head = " " * len(head)
     lines += [Content(""), Content.styled(f"{'field':<15}{'bytes':>11}  value", "$text-muted")]
     for at, piece in enumerate(pieces):
-        place = f"{piece.start}-{piece.stop}"
+        place = _place(piece)
         head = f"{piece.name:<15}{place:>11}  "
         for line in chop(piece.text or "(empty)", max(width - len(head), 8)):
             lines.append(Content.assemble((head, "$text-muted"), (line, _MARKS[at % len(_MARKS)])))
@@ -82,6 +85,13 @@ def _content(shown: tuple[list[Piece], list[str], list[str]], width: int) -> Con
     lines.append(Content(""))
     lines += [Content.styled(line, "$text-muted") for text in uncovered for line in fold(text, width)]
     return Content("\n").join(lines)
+
+
+def _place(piece: Piece) -> str:
+    """The first and the last byte of a piece."""
+    if piece.stop - piece.start < 2:
+        return str(piece.start) if piece.stop > piece.start else "none"
+    return f"{piece.start:,}–{piece.stop - 1:,}"
 
 
 def _run(pieces: list[Piece], width: int) -> list[Content]:

@@ -30,7 +30,7 @@ class NoteDialog(Dialog[NoteChoice]):
 
     def __init__(self, entry: int, note: str | None) -> None:
         removable = () if note is None else (("remove", "Remove"),)
-        super().__init__(f"Bookmark entry {entry}", (("cancel", "Cancel"), *removable, ("save", "Save")))
+        super().__init__(f"Bookmark entry {entry:,}", (("cancel", "Cancel"), *removable, ("save", "Save")))
         self._note = note
 
     def compose_body(self) -> Iterable[Widget]:
