@@ -32,8 +32,8 @@ _INTRODUCTION = {
     ),
     "chain": (
         "One line an entry. The letter says whether it verifies: G good, B broken, U good but under a public"
-        " or weak key, Y retired key, R compromised key, E cannot be checked. The strip at the right is the"
-        " whole chain."
+        " or weak key, Y retired key, R compromised key, E cannot be checked; a ! beside it says that a"
+        " warning names the entry. The strip at the right is the whole chain."
     ),
 }
 
