@@ -347,3 +347,15 @@ async def test_a_faulty_setting_is_told_and_a_mended_one_taken(tmp_path):
         config.write_text("jobs = 1\n")
         await until(pilot, lambda: shows(app.screen, "✔ INTACT", "LIVE "))
         assert not shows(app.screen, "NOT LIVE")
+
+
+async def test_a_checksum_of_an_artifact_stays_beside_its_label(tmp_path):
+    async with inspector(write_ugly(tmp_path / "w"), tmp_path) as (app, pilot):
+        await pilot.click("#artifacts")
+        await until(pilot, lambda: shows(app.screen, "listed  "))
+        await pilot.press("j")
+        (changed,) = (artifact for artifact in app.reading.artifacts if artifact.status == "mismatched")
+        lines = text_of(app.screen).splitlines()
+        for digits in (changed.listed, changed.actual):
+            at = next(i for i, line in enumerate(lines) if digits[:32] in line)
+            assert lines[at].index(digits[:32]) == lines[at + 1].index(digits[32:])

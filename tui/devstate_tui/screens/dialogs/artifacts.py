@@ -10,6 +10,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from devstate.findings import CODES, shortened, visible
+from devstate_tui.widgets.fitting import fold_value
 from devstate_tui.widgets.line_list import LineList, Row
 
 from .dialog import Dialog
@@ -26,6 +27,7 @@ _MARKS = {
     "matched": ("✔ match", "good"),
 }
 _ORDER = tuple(_MARKS)
+_LABEL = 8  # columns of `listed` and `now`
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,11 @@ class ArtifactsDialog(Dialog[ArtifactsOutcome]):
         yield Static(id="checksums", classes="body", markup=False)
 
     def on_mount(self) -> None:
-        self.watch(self.query_one(LineList), "cursor", self._selected)
+        self.watch(self.query_one(LineList), "cursor", self._selected, init=False)
+
+    def on_resize(self) -> None:
+        # The width that a checksum is folded to is known only after the layout.
+        self.call_after_refresh(lambda: self._selected(self.query_one(LineList).cursor))
 
     def _selected(self, cursor: int) -> None:
         if cursor >= len(self._artifacts):
@@ -60,8 +66,13 @@ class ArtifactsDialog(Dialog[ArtifactsOutcome]):
             actual = f"not looked at: {CODES[artifact.code].title}"
         else:
             actual = artifact.actual or "the file is not there"
-        text = f"listed  {visible(artifact.listed)}\nnow     {visible(actual)}"
-        self.query_one("#checksums", Static).update(text, layout=True)
+        static = self.query_one("#checksums", Static)
+        lines = [
+            (label if number == 0 else "").ljust(_LABEL) + line
+            for label, value in (("listed", artifact.listed), ("now", actual))
+            for number, line in enumerate(fold_value(visible(value), static.content_size.width - _LABEL))
+        ]
+        static.update("\n".join(lines), layout=True)
 
     def outcome_of(self, button: str) -> ArtifactsOutcome:
         return ArtifactsOutcome()

@@ -17,7 +17,7 @@ from devstate.errors import DevStateError
 from devstate.findings import visible
 from devstate_tui.models.lines import numbered
 from devstate_tui.services.verifier import Receipt, Verifier
-from devstate_tui.widgets.fitting import fold
+from devstate_tui.widgets.fitting import fold_value
 from devstate_tui.widgets.progress_line import ProgressLine
 
 from .dialog import Dialog
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["VerifyDialog", "VerifyOutcome"]
 
 _LABEL = 14  # columns of the labels of the receipt
-_DIGITS = 64  # of a SHA-256 checksum
 
 
 @dataclass(frozen=True)
@@ -158,17 +157,10 @@ def _receipt_lines(receipt: Receipt, width: int) -> list[Content]:
     pairs += [("same as", receipt.command)]
     lines: list[Content] = []
     for label, value in pairs:
-        first, *rest = _folded(value, width - _LABEL)
+        first, *rest = fold_value(value, width - _LABEL)
         lines.append(Content.assemble((label.ljust(_LABEL), "$text-muted"), first))
         lines += [Content(" " * _LABEL + line) for line in rest]
     return lines
-
-
-def _folded(value: str, room: int) -> list[str]:
-    """In lines that stay beside the label; a checksum in two halves, which are easier to compare."""
-    if len(value) == _DIGITS and " " not in value and room < _DIGITS:
-        return fold(f"{value[: _DIGITS // 2]} {value[_DIGITS // 2 :]}", room)
-    return fold(value, room)
 
 
 def _report_pairs(report: ChainReport) -> list[tuple[str, str]]:

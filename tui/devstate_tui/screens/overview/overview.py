@@ -140,9 +140,11 @@ class OverviewScreen(View):
         return Line("activity", "Activity", "·", first, last, "plain", "chain", picture=picture)
 
     def _show_findings(self, model: Overview) -> None:
-        self.query_one("#findings-title", Static).update(
-            Content.assemble(("Findings  ", "bold"), (model.findings_title, "$text-muted"))
-        )
+        title = self.query_one("#findings-title", Static)
+        counts = model.findings_title
+        while "," in counts and len("Findings  " + counts) > title.content_size.width > 0:
+            counts = counts.rpartition(",")[0]  # the least grave first
+        title.update(Content.assemble(("Findings  ", "bold"), (counts, "$text-muted")))
         self.findings_list.empty = "nothing to report"
         # Where there is little room, the sentence says more than the code.
         wide = self.size.width >= _WIDE
