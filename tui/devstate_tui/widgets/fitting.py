@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 
-__all__ = ["cell_len", "chop", "fit", "fold", "fold_value"]
-
-_DIGITS = 64  # of a SHA-256 checksum
+__all__ = ["cell_len", "chop", "fit", "fold"]
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
@@ -42,13 +40,6 @@ def fold(text: str, width: int) -> list[str]:
         lines.extend(whole)
     lines.append(line)
     return lines
-
-
-def fold_value(value: str, width: int) -> list[str]:
-    """As `fold`, for what stands beside a label; a checksum is cut in halves, which are easier to compare."""
-    if len(value) == _DIGITS and " " not in value and width < _DIGITS:
-        return fold(f"{value[: _DIGITS // 2]} {value[_DIGITS // 2 :]}", width)
-    return fold(value, width)
 
 
 def chop(text: str, width: int) -> list[str]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
-from textual.widgets import Static
 
 from devstate.findings import CODES, shortened, visible
-from devstate_tui.widgets.fitting import fold_value
 from devstate_tui.widgets.line_list import LineList, Row
+from devstate_tui.widgets.pairs import Pairs
 
 from .dialog import Dialog
 
@@ -49,14 +48,10 @@ class ArtifactsDialog(Dialog[ArtifactsOutcome]):
 
     def compose_body(self) -> Iterable[Widget]:
         yield LineList([_row(artifact) for artifact in self._artifacts], empty="no artifacts are listed")
-        yield Static(id="checksums", classes="body", markup=False)
+        yield Pairs(_LABEL, classes="body")
 
     def on_mount(self) -> None:
-        self.watch(self.query_one(LineList), "cursor", self._selected, init=False)
-
-    def on_resize(self) -> None:
-        # The width that a checksum is folded to is known only after the layout.
-        self.call_after_refresh(lambda: self._selected(self.query_one(LineList).cursor))
+        self.watch(self.query_one(LineList), "cursor", self._selected)
 
     def _selected(self, cursor: int) -> None:
         if cursor >= len(self._artifacts):
@@ -66,13 +61,7 @@ class ArtifactsDialog(Dialog[ArtifactsOutcome]):
             actual = f"not looked at: {CODES[artifact.code].title}"
         else:
             actual = artifact.actual or "the file is not there"
-        static = self.query_one("#checksums", Static)
-        lines = [
-            (label if number == 0 else "").ljust(_LABEL) + line
-            for label, value in (("listed", artifact.listed), ("now", actual))
-            for number, line in enumerate(fold_value(visible(value), static.content_size.width - _LABEL))
-        ]
-        static.update("\n".join(lines), layout=True)
+        self.query_one(Pairs).pairs = (("listed", visible(artifact.listed)), ("now", visible(actual)))
 
     def outcome_of(self, button: str) -> ArtifactsOutcome:
         return ArtifactsOutcome()

@@ -17,7 +17,7 @@ from devstate.errors import DevStateError
 from devstate.findings import visible
 from devstate_tui.models.lines import numbered
 from devstate_tui.services.verifier import Receipt, Verifier
-from devstate_tui.widgets.fitting import fold_value
+from devstate_tui.widgets.pairs import Pairs
 from devstate_tui.widgets.progress_line import ProgressLine
 
 from .dialog import Dialog
@@ -66,7 +66,7 @@ class VerifyDialog(Dialog[VerifyOutcome]):
     def compose_body(self) -> Iterable[Widget]:
         yield Static("Reading every byte of the history and judging every entry.", id="said", classes="body")
         yield ProgressLine(id="progress")
-        scroll = VerticalScroll(Static(id="receipt", markup=False), classes="scroll")
+        scroll = VerticalScroll(Pairs(_LABEL), classes="scroll")
         scroll.can_focus = False
         scroll.display = False
         yield scroll
@@ -104,23 +104,17 @@ class VerifyDialog(Dialog[VerifyOutcome]):
                 return
             said.update(Content.styled("✘ It could not be verified", "bold $error"))
             remedy = message.error.remedy if message.error is not None else ""
-            self.query_one("#receipt", Static).update(visible(f"{message.error}  {remedy}"))
+            self.query_one(Pairs).pairs = (
+                ("why", visible(str(message.error))),
+                ("what to do", visible(remedy)),
+            )
             return
         self._receipt = message.receipt
         said.update(_verdict(message.receipt))
-        self.call_after_refresh(self._show_receipt)
+        self.query_one(Pairs).pairs = _receipt_pairs(message.receipt)
         report = message.receipt.report
         self.query_one("#entry").display = report is not None and report.first_bad is not None
         cancel.focus()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._show_receipt)
-
-    def _show_receipt(self) -> None:
-        """Folded to the width of the dialog, which is known only after it was laid out."""
-        if self._receipt is not None:
-            static = self.query_one("#receipt", Static)
-            static.update(Content("\n").join(_receipt_lines(self._receipt, static.content_size.width)))
 
     def outcome_of(self, button: str) -> VerifyOutcome:
         self._verifier.cancel()
@@ -146,7 +140,7 @@ def _verdict(receipt: Receipt) -> Content:
     return Content.assemble(mark, "  ", visible(report.answers.integrity.sentence))
 
 
-def _receipt_lines(receipt: Receipt, width: int) -> list[Content]:
+def _receipt_pairs(receipt: Receipt) -> tuple[tuple[str, str], ...]:
     pairs: list[tuple[str, str]] = []
     if receipt.report is not None:
         pairs += _report_pairs(receipt.report)
@@ -155,12 +149,7 @@ def _receipt_lines(receipt: Receipt, width: int) -> list[Content]:
     if receipt.report is None:
         pairs += [("", visible(fault)) for fault in receipt.faults]
     pairs += [("same as", receipt.command)]
-    lines: list[Content] = []
-    for label, value in pairs:
-        first, *rest = fold_value(value, width - _LABEL)
-        lines.append(Content.assemble((label.ljust(_LABEL), "$text-muted"), first))
-        lines += [Content(" " * _LABEL + line) for line in rest]
-    return lines
+    return tuple(pairs)
 
 
 def _report_pairs(report: ChainReport) -> list[tuple[str, str]]:
