@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 
 import msgspec
 
@@ -73,32 +74,39 @@ class HistoryIndex(msgspec.Struct, frozen=True):
 
     def entry(self, index: int, source: Source) -> Entry:
         """One entry. Raises IndexError, and ChangedDuringRead where the source is no longer what was indexed."""
-        block = self.block_of(index)
-        offset, raws = self._raws(block, source)
-        start, raw = raws[index - self._columns.firsts[block]]
-        return parse_entry(raw, index=index, offset=offset + start, limits=self.limits)
+        return self.pick((index,), source)[0]
 
     def entries(self, start: int, stop: int, source: Source) -> list[Entry]:
         """The entries from `start` to `stop - 1`, as far as there are any."""
+        return self.pick(range(max(0, start), min(stop, self.count)), source)
+
+    def pick(self, numbers: Iterable[int], source: Source) -> list[Entry]:
+        """Entries by their numbers, which ascend; a block is read once, and divided as far as it takes."""
         result: list[Entry] = []
-        stop = min(stop, self.count)
-        index = max(0, start)
-        while index < stop:
-            block = self.block_of(index)
-            offset, raws = self._raws(block, source)
-            first = self._columns.firsts[block]
-            for at, raw in raws[index - first : stop - first]:
-                result.append(parse_entry(raw, index=index, offset=offset + at, limits=self.limits))
-                index += 1
+        for block, group in groupby(numbers, self.block_of):
+            offset, data = self._block(block, source)
+            position = self._columns.firsts[block]
+            texts = self._texts(block, data)
+            for number in group:
+                start, raw = next(islice(texts, number - position, None))
+                position = number + 1
+                result.append(parse_entry(raw, index=number, offset=offset + start, limits=self.limits))
         return result
+
+    def block_starts(self, most: int) -> list[int]:
+        """The first entries of at most `most` blocks, spread evenly: the entries that are cheapest to reach."""
+        step = max(1.0, self.blocks / most)
+        firsts = self._columns.firsts
+        return [firsts[int(number * step)] for number in range(min(most, self.blocks))]
 
     def raw_blocks(self, source: Source) -> Iterable[tuple[int, list[bytes]]]:
         """Each block's first entry number and the bytes of its entries; for passes over the whole file."""
         for block in range(self.blocks):
-            _, raws = self._raws(block, source)
-            yield self._columns.firsts[block], [raw for _, raw in raws]
+            _, data = self._block(block, source)
+            yield self._columns.firsts[block], [raw for _, raw in self._texts(block, data)]
 
-    def _raws(self, block: int, source: Source) -> tuple[int, list[tuple[int, bytes]]]:
+    def _block(self, block: int, source: Source) -> tuple[int, bytes]:
+        """The place and the bytes of a block, which are those that were judged."""
         columns = self._columns
         offset = columns.offsets[block]
         data = source.pread(columns.lengths[block], offset)
@@ -109,22 +117,20 @@ class HistoryIndex(msgspec.Struct, frozen=True):
                 position=f"byte {offset}",
                 remedy="Read it again.",
             )
-        if self.layout is None or columns.alone[block]:
-            return offset, [(0, data)]
-        return offset, _split(data, self.layout)
+        return offset, data
 
-
-def _split(data: bytes, layout: Layout) -> list[tuple[int, bytes]]:
-    """The entries of a regular block with their places in it."""
-    tail, gap = len(layout.last), len(layout.gap)
-    between = layout.between
-    result: list[tuple[int, bytes]] = []
-    start = 0
-    while (found := data.find(between, start)) >= 0:
-        result.append((start, data[start : found + tail]))
-        start = found + tail + gap
-    result.append((start, data[start:]))
-    return result
+    def _texts(self, block: int, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """The entries of a block with their places in it."""
+        if self.layout is None or self._columns.alone[block]:
+            yield 0, data
+            return
+        between = self.layout.between
+        tail, gap = len(self.layout.last), len(self.layout.gap)
+        start = 0
+        while (found := data.find(between, start)) >= 0:
+            yield start, data[start : found + tail]
+            start = found + tail + gap
+        yield start, data[start:]
 
 
 class IndexBuilder:
