@@ -14,7 +14,7 @@ from devstate.chain import BytesSource, Layout, Limits, scan_history
 from devstate.chain.entry import MEMBERS
 from devstate.chain.fast import FAST_DEPTH, FastEntry, decode_block
 from devstate.chain.framing import frame
-from devstate.chain.index import _split
+from devstate.chain.index import divide
 from devstate.chain.layout import REFERENCE, format_history
 from devstate.chain.listing import Block
 from devstate.chain.strict import parse_value
@@ -36,7 +36,7 @@ def accepted(block: bytes, layout: Layout = REFERENCE) -> bool:
     entries = decode_block(block, layout)
     if entries is None:
         return False
-    raws = [raw for _, raw in _split(block, layout)]
+    raws = [raw for _, raw in divide(block, layout)]
     if layout.indent <= 0 and len(raws) != len(entries):
         return False  # on one line an inner object can look like the beginning of an entry; the listing refuses it
     assert len(raws) == len(entries), block

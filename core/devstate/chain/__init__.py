@@ -8,6 +8,7 @@ from .keys import PUBLIC_SECRETS, Key, Keyring, parse_keyring
 from .layout import REFERENCE, Layout, detect_layout, format_history
 from .limits import Limits
 from .progress import Progress, VerificationCancelled
+from .recall import BlockCache
 from .report import Answer, Answers, ChainContext, ChainReport, Head, KeyUse, letter_meaning
 from .signing import sign_entry
 from .source import BytesSource, FileSource, Source, open_source
@@ -22,6 +23,7 @@ __all__ = [
     "REQUIRED",
     "Answer",
     "Answers",
+    "BlockCache",
     "BytesSource",
     "ChainContext",
     "ChainReport",

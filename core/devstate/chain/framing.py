@@ -17,6 +17,7 @@ from .layout import REFERENCE, Layout, detect_layout
 from .lexing import depth_exceeds
 from .limits import Limits
 from .listing import Listing, Piece
+from .recall import Recall
 from .source import Source
 from .strict import parse_value
 
@@ -44,11 +45,11 @@ class Range(msgspec.Struct, frozen=True):
     stop: int
 
 
-def frame(source: Source, limits: Limits, result: list[End]) -> Iterator[Piece]:
+def frame(source: Source, limits: Limits, result: list[End], recall: Recall | None = None) -> Iterator[Piece]:
     """The pieces of a whole file; when they are through, `result` holds its one `End`."""
     layout, stop = regular_part(source)
     cursor = Cursor(source, 0, source.size, hashed=True)
-    document = _Document(cursor, layout, limits)
+    document = _Document(cursor, layout, limits, recall)
     yield from document.pieces(stop)
     sha256 = cursor.finish()
     style = layout.name if layout else "irregular"
@@ -119,8 +120,9 @@ def _boundary(source: Source, layout: Layout, target: int, stop: int) -> tuple[i
 class _Document:
     """The shape of a file around its list of entries."""
 
-    def __init__(self, cursor: Cursor, layout: Layout | None, limits: Limits) -> None:
+    def __init__(self, cursor: Cursor, layout: Layout | None, limits: Limits, recall: Recall | None) -> None:
         self._cursor = cursor
+        self._recall = recall
         self._layout = layout
         self._limits = limits
         self._listing: Listing | None = None
@@ -170,7 +172,8 @@ class _Document:
         """The entries, then what stands after them; the cursor stands behind `[` (regular: at the first `{`)."""
         cursor = self._cursor
         self.form = "entries" if in_object else "array"
-        self._listing = Listing(cursor, self._layout, self._limits, nested=2 if in_object else 1)
+        nested = 2 if in_object else 1
+        self._listing = Listing(cursor, self._layout, self._limits, nested=nested, recall=self._recall)
         yield from self._listing.entries(stop)
         if cursor.skip_blank() != b"]":
             return  # the listing has said that the file ends

@@ -22,7 +22,7 @@ from .limits import Limits
 from .source import Source
 from .strict import parse_value
 
-__all__ = ["HistoryIndex", "IndexBuilder", "block_digest", "parse_entry"]
+__all__ = ["HistoryIndex", "IndexBuilder", "block_digest", "divide", "parse_entry"]
 
 _DIGEST = 16
 
@@ -122,15 +122,19 @@ class HistoryIndex(msgspec.Struct, frozen=True):
     def _texts(self, block: int, data: bytes) -> Iterator[tuple[int, bytes]]:
         """The entries of a block with their places in it."""
         if self.layout is None or self._columns.alone[block]:
-            yield 0, data
-            return
-        between = self.layout.between
-        tail, gap = len(self.layout.last), len(self.layout.gap)
-        start = 0
-        while (found := data.find(between, start)) >= 0:
-            yield start, data[start : found + tail]
-            start = found + tail + gap
-        yield start, data[start:]
+            return iter(((0, data),))
+        return divide(data, self.layout)
+
+
+def divide(data: bytes, layout: Layout) -> Iterator[tuple[int, bytes]]:
+    """The entries of a regular block, each with its place in it."""
+    between = layout.between
+    tail, gap = len(layout.last), len(layout.gap)
+    start = 0
+    while (found := data.find(between, start)) >= 0:
+        yield start, data[start : found + tail]
+        start = found + tail + gap
+    yield start, data[start:]
 
 
 class IndexBuilder:
@@ -143,9 +147,12 @@ class IndexBuilder:
         self._columns = _Blocks(array("Q"), array("Q"), array("Q"), bytearray(), bytearray())
         self._count = 0
 
-    def add(self, offset: int, data: bytes, entries: int, *, alone: bool) -> None:
-        """One block of `entries` entries; `alone` for an entry that the layout does not set apart."""
-        digest = block_digest(data) if self._digested else b""
+    def add(self, offset: int, data: bytes, entries: int, *, alone: bool, digest: bytes = b"") -> None:
+        """One block of `entries` entries; `alone` for an entry that the layout does not set apart.
+
+        `digest` is the SHA-256 of the data, where it is known already.
+        """
+        digest = (digest[:_DIGEST] or block_digest(data)) if self._digested else b""
         self.place(offset, len(data), entries, digest, alone=alone)
 
     def place(self, offset: int, length: int, entries: int, digest: bytes, *, alone: bool) -> None:

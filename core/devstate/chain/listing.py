@@ -16,6 +16,7 @@ from .fast import FAST_DEPTH, FastEntry, decode_block
 from .faults import FileFault
 from .layout import REFERENCE, Layout, reference_text
 from .limits import Limits
+from .recall import Recall
 from .strict import Flaw, Parsed, parse_value
 
 __all__ = ["Block", "Listing", "Piece", "Single"]
@@ -30,6 +31,8 @@ class Block(msgspec.Struct, frozen=True):
     data: bytes
     entries: list[FastEntry]
     layout: Layout
+    digest: bytes = b""  # SHA-256 of the data, where a recall is at hand
+    key: int | None = None  # the key that all entries verified under in the scan before
 
 
 class Single(msgspec.Struct, frozen=True):
@@ -46,8 +49,17 @@ Piece = Block | Single | FileFault
 class Listing:
     """Reads the list that the cursor stands in. `irregular` is the first place off the reference, and why."""
 
-    def __init__(self, cursor: Cursor, layout: Layout | None, limits: Limits, *, nested: int) -> None:
+    def __init__(
+        self,
+        cursor: Cursor,
+        layout: Layout | None,
+        limits: Limits,
+        *,
+        nested: int,
+        recall: Recall | None = None,
+    ) -> None:
         self._cursor = cursor
+        self._recall = recall
         self._layout = layout
         self._limits = limits
         self._nested = nested  # containers around an entry
@@ -82,13 +94,26 @@ class Listing:
                 return
             end = cursor.base + found + tail if found >= 0 or stop is None else stop
             data = cursor.slice(cursor.position, end)
-            entries = decode_block(data, layout) if len(data) <= self._limits.entry_bytes else None
-            # On one line an object inside an entry can look like the beginning of one.
-            if entries and (layout.indent > 0 or data.count(between) == len(entries) - 1):
-                yield Block(cursor.position, data, entries, layout)
+            block = self._block(data, layout)
+            if block is not None:
+                yield block
                 cursor.position = end if found < 0 else end + gap
             elif (yield from self._singles(layout, stop, end)):
                 return
+
+    def _block(self, data: bytes, layout: Layout) -> Block | None:
+        """The bytes from the cursor on as a proven block, or None."""
+        offset, digest = self._cursor.position, b""
+        if self._recall is not None:
+            digest = self._recall.digest(data)
+            known = self._recall.find(digest, layout)
+            if known is not None:
+                return Block(offset, data, known.entries, layout, digest, known.key)
+        entries = decode_block(data, layout) if len(data) <= self._limits.entry_bytes else None
+        # On one line an object inside an entry can look like the beginning of one.
+        if entries and (layout.indent > 0 or data.count(self._between) == len(entries) - 1):
+            return Block(offset, data, entries, layout, digest)
+        return None
 
     def _singles(
         self, layout: Layout | None, stop: int | None, until: int | None

@@ -19,6 +19,7 @@ from .limits import Limits
 from .listing import Block, Single
 from .parallel import judge_in_parallel
 from .progress import Progress, VerificationCancelled, report_step
+from .recall import BlockCache, KnownBlock
 from .report import ChainContext, ChainReport
 from .source import BytesSource, Source, open_source
 
@@ -74,13 +75,16 @@ def scan_history(
     on_progress: Callable[[Progress], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
     digested: bool = True,
+    cache: BlockCache | None = None,
 ) -> Verification:
     """As `verify_history`, with the index over the entries; the source stays open for reading them.
 
     `digested` keeps a digest of each block, by which an entry that is read later is known to be the one that
-    was judged.
+    was judged. `cache` is what scans that follow one another hand on; without it everything is judged anew.
     """
-    return _verify(source, keyring, jobs, context, limits, on_progress, cancelled, digested=digested)
+    return _verify(
+        source, keyring, jobs, context, limits, on_progress, cancelled, digested=digested, cache=cache
+    )
 
 
 def _verify(
@@ -93,6 +97,7 @@ def _verify(
     cancelled: Callable[[], bool] | None,
     *,
     digested: bool,
+    cache: BlockCache | None = None,
 ) -> Verification:
     context = context or ChainContext()
     limits = limits or Limits()
@@ -104,7 +109,7 @@ def _verify(
         )
     if verified is None:
         verified = _in_one_pass(
-            source, keyring, context, limits, latest, on_progress, cancelled, digested=digested
+            source, keyring, context, limits, latest, on_progress, cancelled, digested=digested, cache=cache
         )
     report = conclude(verified, keyring, context, limits)
     source.check_unchanged()
@@ -127,17 +132,21 @@ def _in_one_pass(
     cancelled: Callable[[], bool] | None,
     *,
     digested: bool,
+    cache: BlockCache | None,
 ) -> Verified:
+    recall = cache.begin(keyring, source.size) if cache is not None else None
     judge = Judge(keyring, context, limits, latest=latest)
     builder = IndexBuilder(regular_part(source)[0], limits, digested=digested)
     result: list[End] = []
     reported, step = 0, report_step(source.size)
-    for piece in frame(source, limits, result):
+    for piece in frame(source, limits, result, recall):
         if cancelled is not None and cancelled():
             raise VerificationCancelled("the verification was cancelled; there is no verdict")
         if isinstance(piece, Block):
-            judge.add_block(piece)
-            builder.add(piece.offset, piece.data, len(piece.entries), alone=False)
+            key = judge.add_block(piece)
+            if recall is not None and key is not None:
+                recall.add(piece.digest, piece.layout, KnownBlock(piece.entries, key))
+            builder.add(piece.offset, piece.data, len(piece.entries), alone=False, digest=piece.digest)
             done = piece.offset + len(piece.data)
         elif isinstance(piece, Single):
             judge.add_single(piece)
@@ -160,4 +169,6 @@ def _in_one_pass(
                     source,
                 )
             )
+    if recall is not None:
+        recall.finish()
     return Verified(judge.segment(), result[0], builder.index(), source)

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from devstate.chain import ChainContext, Keyring, Limits, Progress, open_source, scan_history
+from devstate.chain import BlockCache, ChainContext, Keyring, Limits, Progress, open_source, scan_history
 from devstate.durable import (
     OS,
     Files,
@@ -61,6 +61,7 @@ class Request(msgspec.Struct, frozen=True):
     on_progress: Callable[[Progress], None] | None = None
     cancelled: Callable[[], bool] | None = None
     cache: ArtifactCache | None = None
+    blocks: BlockCache | None = None
     files: Files = OS
 
 
@@ -231,6 +232,7 @@ def _read_history(
                 limits=limits,
                 on_progress=request.on_progress,
                 cancelled=request.cancelled,
+                cache=request.blocks,
                 digested=request.scope == "all",  # `verify` shows nothing afterwards
             )
             return HistoryReading(

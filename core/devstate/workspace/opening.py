@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from devstate.chain import Keyring, Progress
+from devstate.chain import BlockCache, Keyring, Progress
 from devstate.clock import SYSTEM, Clock, rfc3339
 from devstate.durable import OS, Files
 from devstate.errors import KeyMissing, UsageError, WorkspaceNotFound
@@ -121,7 +121,7 @@ class Workspace:
         from .watching import watch
 
         request = msgspec.structs.replace(
-            self._request("all", self.settings.jobs or 1), on_progress=on_progress
+            self._request("all", self.settings.jobs or 1), on_progress=on_progress, blocks=BlockCache()
         )
 
         def look(cancelled: Callable[[], bool]) -> Observation:
