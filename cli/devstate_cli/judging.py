@@ -132,18 +132,13 @@ def _at(call: Invocation, root: str) -> Invocation:
 def _lone_file(
     call: Invocation, file: str, jobs: int | None, on_progress: Callable[[Any], None] | None
 ) -> Iterator[Judged]:
-    from devstate.chain import ChainContext, Limits, open_source, scan_history
+    from devstate.chain import ChainContext, open_source, scan_history
     from devstate.clock import SYSTEM, rfc3339
     from devstate.workspace import HistoryReading, resolve_keyring
 
     settings = settings_around(call, jobs=jobs)
     keyring, found = resolve_keyring(settings)
-    limits = Limits(
-        file_bytes=settings.limits.file_bytes,
-        depth=settings.limits.depth,
-        entry_bytes=settings.limits.entry_bytes,
-        findings_per_code=settings.limits.findings_per_code,
-    )
+    limits = settings.limits
     context = ChainContext(
         file=file,
         now=rfc3339(SYSTEM.now()),
@@ -158,7 +153,7 @@ def _lone_file(
             done = scan_history(
                 source,
                 keyring=keyring,
-                jobs=settings.jobs or 1,
+                jobs=settings.jobs,
                 context=context,
                 limits=limits,
                 on_progress=on_progress,

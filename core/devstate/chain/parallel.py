@@ -26,10 +26,12 @@ from .report import ChainContext
 from .segment import Segment, join
 from .source import Source
 
-__all__ = ["judge_in_parallel"]
+__all__ = ["jobs_for", "judge_in_parallel"]
 
 # Below this size starting a process costs more than it saves.
 _WORTH_A_PROCESS = 4 << 20
+_WORTH_PROCESSES = 16 << 20
+_MOST_JOBS = 8
 _READ = 1 << 20
 
 
@@ -39,6 +41,17 @@ class _Part(msgspec.Struct, array_like=True):
     segment: Segment
     blocks: list[tuple[int, int, int, bytes, bool]]
     irregular: tuple[int, str] | None
+
+
+def jobs_for(size: int) -> int:
+    """How many processes a history of this size (bytes) is worth on this machine."""
+    if size < _WORTH_PROCESSES:
+        return 1
+    try:
+        processors = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS
+        processors = os.cpu_count() or 1
+    return min(processors, _MOST_JOBS)
 
 
 def judge_in_parallel(

@@ -17,7 +17,7 @@ from .judging import Judge
 from .keys import Keyring
 from .limits import Limits
 from .listing import Block, Single
-from .parallel import judge_in_parallel
+from .parallel import jobs_for, judge_in_parallel
 from .progress import Progress, VerificationCancelled, report_step
 from .recall import BlockCache, KnownBlock
 from .report import ChainContext, ChainReport
@@ -39,7 +39,7 @@ def verify_history(
     source: str | bytes | Source,
     *,
     keyring: Keyring | None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     context: ChainContext | None = None,
     limits: Limits | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -48,9 +48,9 @@ def verify_history(
 ) -> ChainReport:
     """Verify a v1 history: a path, its bytes, or an open source.
 
-    `jobs` is the number of processes; the report is the same for any. Faults in the file are findings. Raises
-    InputMissing, InputUnreadable, LimitExceeded and ChangedDuringRead about the file itself, and
-    VerificationCancelled when `cancelled` says so.
+    `jobs` is the number of processes (None: as many as the size is worth); the report is the same for any.
+    Faults in the file are findings. Raises InputMissing, InputUnreadable, LimitExceeded and ChangedDuringRead
+    about the file itself, and VerificationCancelled when `cancelled` says so.
     """
     opened: Source
     if isinstance(source, str):
@@ -69,7 +69,7 @@ def scan_history(
     source: Source,
     *,
     keyring: Keyring | None,
-    jobs: int = 1,
+    jobs: int | None = 1,
     context: ChainContext | None = None,
     limits: Limits | None = None,
     on_progress: Callable[[Progress], None] | None = None,
@@ -90,7 +90,7 @@ def scan_history(
 def _verify(
     source: Source,
     keyring: Keyring | None,
-    jobs: int,
+    jobs: int | None,
     context: ChainContext | None,
     limits: Limits | None,
     on_progress: Callable[[Progress], None] | None,
@@ -103,6 +103,7 @@ def _verify(
     limits = limits or Limits()
     latest = _latest(context.now)
     verified = None
+    jobs = jobs or jobs_for(source.size)
     if jobs > 1:
         verified = judge_in_parallel(
             source, keyring, context, limits, latest, jobs, cancelled, on_progress, digested=digested

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from devstate.chain import BlockCache, ChainContext, Keyring, Limits, Progress, open_source, scan_history
+from devstate.chain import BlockCache, ChainContext, Keyring, Progress, open_source, scan_history
 from devstate.durable import (
     OS,
     Files,
@@ -34,8 +34,6 @@ from .store import locate_store, store_files
 __all__ = ["Observation", "Request", "Signature", "finding_of", "observe", "own_schema", "signature"]
 
 _ATTEMPTS = 3
-_PARALLEL_FROM = 16 << 20
-_MOST_JOBS = 8
 _SCHEMA_LIMIT = 4 << 20
 
 T = TypeVar("T")
@@ -184,7 +182,7 @@ def own_schema(root: str, document: str, *, files: Files = OS) -> tuple[bytes | 
 
 def _read_state(request: Request) -> tuple[StateReading | None, list[Finding]]:
     place = os.path.join(request.root, STATE)
-    limits = _limits(request.settings)
+    limits = request.settings.limits
 
     def attempt() -> bytes:
         return read_bounded(place, limit=limits.file_bytes, files=request.files).data
@@ -210,7 +208,7 @@ def _check_state_schema(request: Request, state: StateReading | None) -> list[Fi
 def _read_history(
     request: Request, state: StateReading | None, now: str
 ) -> tuple[HistoryReading | None, list[Finding]]:
-    limits = _limits(request.settings)
+    limits = request.settings.limits
     document = state.document if state is not None else None
     context = ChainContext(
         file=HISTORY,
@@ -227,7 +225,7 @@ def _read_history(
             done = scan_history(
                 source,
                 keyring=request.keyring,
-                jobs=request.jobs or _jobs_for(source.size),
+                jobs=request.jobs,
                 context=context,
                 limits=limits,
                 on_progress=request.on_progress,
@@ -258,17 +256,6 @@ def _read_history(
         # Why there is no key is known here better than where it was missed.
         found = [finding for finding in found if finding.code != "KEY_MISSING"]
     return history, [*request.key_findings, *found]
-
-
-def _jobs_for(size: int) -> int:
-    """How many processes a history of this size (bytes) is worth: a process costs more than a few MB do."""
-    if size < _PARALLEL_FROM:
-        return 1
-    try:
-        processors = len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        processors = os.cpu_count() or 1
-    return min(processors, _MOST_JOBS)
 
 
 def _bind(state: StateReading | None, history: HistoryReading | None) -> Binding | None:
@@ -342,11 +329,6 @@ def _settled(attempt: Callable[[], T]) -> T:
         except ChangedDuringRead:
             continue
     return attempt()
-
-
-def _limits(settings: Settings) -> Limits:
-    limits = settings.limits
-    return Limits(limits.file_bytes, limits.depth, limits.entry_bytes, limits.findings_per_code)
 
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
