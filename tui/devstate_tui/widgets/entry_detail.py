@@ -46,7 +46,7 @@ class EntryDetail(VerticalScroll, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._detail: Detail | None = None
-        self._lines = 0
+        self._height = 0
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
@@ -66,6 +66,10 @@ class EntryDetail(VerticalScroll, can_focus=True):
         if other:
             self.scroll_home(animate=False)
 
+    def release_room(self) -> None:
+        """Let the next text have the room it needs and no more: the screen is laid out anyway."""
+        self._height = 0
+
     def on_resize(self) -> None:
         self._draw()
 
@@ -74,11 +78,11 @@ class EntryDetail(VerticalScroll, can_focus=True):
             width = max(self.scrollable_content_region.width - 1, 20)
             lines = _content(self._detail, width)
             text = self.query_one(Static)
-            # Laying out the whole screen is dear; it is needed only where the number of lines is another one.
             text.update(Content("\n").join(lines), layout=False)
-            if len(lines) != self._lines:
-                self._lines = len(lines)
-                text.styles.height = len(lines)
+            # Laying out the whole screen is dear: a shorter text keeps the room of the longest that fitted the pane.
+            if not len(lines) <= self._height <= self.scrollable_content_region.height:
+                self._height = len(lines)
+                text.styles.height = self._height
 
     def action_back(self) -> None:
         self.post_message(self.Left())

@@ -50,8 +50,9 @@ class AskingView(View):
 
     def explained(self, model: ChainModel, index: int) -> tuple[Entry, Explanation]:
         """An entry and what its HMAC covers. Raises DevStateError where it cannot be decoded."""
-        entry = model.entry(index)
-        previous = model.entry(index - 1) if index else None
+        # Both at once: they mostly stand in the same block.
+        *before, entry = model.source.entries(max(index - 1, 0), index + 1)
+        previous = before[0] if before else None
         workspace = self.app.workspace
         return entry, explain_entry(entry, previous, None if workspace is None else workspace.keyring)
 

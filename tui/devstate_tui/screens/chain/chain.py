@@ -316,3 +316,4 @@ class ChainScreen(AskingView):
     def show_filter(self, content: Content | None) -> None:
         """Say under the title which filter holds and what it has found."""
         self._line("#chain-filter", content)
+        self.detail.release_room()
