@@ -27,6 +27,8 @@ def run(
     that is not empty does. Returns the exit status: 0, or 1 after a failure of the inspector itself, which was
     told on stderr.
     """
+    # All that is loaded stays to the end: collecting meanwhile would only hold up the first picture.
+    gc.disable()
     from .app import DevStateApp
 
     # Textual looks at the environment by itself, and takes an empty variable for a set one.
@@ -34,8 +36,16 @@ def run(
         os.environ["NO_COLOR"] = "1"
     elif not os.environ.get("NO_COLOR"):
         os.environ.pop("NO_COLOR", None)
-    app = DevStateApp(root, settings=settings, db=db, demo=demo)
-    # What is loaded now stays to the end: looking at it again would stop the screen for 50 ms now and then.
-    gc.freeze()
-    app.run(mouse=settings.tui.mouse if settings is not None else True)
+    app = DevStateApp(root, settings=settings, db=db, demo=demo, on_first_picture=_collect_rarely)
+    try:
+        app.run(mouse=settings.tui.mouse if settings is not None else True)
+    finally:
+        gc.enable()
     return app.return_code or 0
+
+
+def _collect_rarely() -> None:
+    """Begin to collect, seldom: each time stops the screen, all of it for 20 to 50 ms, and finds next to nothing."""
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 50)
+    gc.enable()

@@ -98,6 +98,7 @@ class DevStateApp(App[int]):
         demo: bool = False,
         environ: Mapping[str, str] | None = None,
         clock: Clock = SYSTEM,
+        on_first_picture: Callable[[], None] | None = None,
     ) -> None:
         environ = os.environ if environ is None else environ
         # Under NO_COLOR the terminal's own colours are kept, instead of a picture in shades of grey.
@@ -109,6 +110,7 @@ class DevStateApp(App[int]):
         self._settings = settings
         self._db = db
         self._clock = clock
+        self._on_first_picture = on_first_picture
         self._feed: Feed | None = None
         chosen = settings.tui if settings is not None else None
         preferences = load_preferences(self.folders, chosen, frozenset(self.available_themes))
@@ -132,6 +134,8 @@ class DevStateApp(App[int]):
         """Begin to read; only now, so that the first picture never waits for a file."""
         from .services.feed import Feed
 
+        if self._on_first_picture is not None:
+            self._on_first_picture()
         self._feed = Feed(
             self.root, settings=self._settings, db=self._db, clock=self._clock, post=self.post_message
         )
