@@ -61,11 +61,11 @@ def test_every_setting_says_where_it_comes_from() -> None:
 
 def test_paths_of_the_file_are_relative_to_it() -> None:
     text = b'secret_file = "keys/secret"\nkeyring = "/etc/ring.json"\n[tui]\nkeymap = "keys.toml"'
-    settings = load_settings(config_text=text, config_path="/work/project/devstate.toml")
+    settings = load_settings(config_text=text, config_path="/srv/project/devstate.toml")
     assert settings.secrets == SecretSource(
-        None, "/work/project/keys/secret", "/etc/ring.json", "devstate.toml"
+        None, "/srv/project/keys/secret", "/etc/ring.json", "devstate.toml"
     )
-    assert settings.tui.keymap == "/work/project/keys.toml"
+    assert settings.tui.keymap == "/srv/project/keys.toml"
     given = load_settings(flags={"secret_file": "keys/secret"}, config_text=text)
     assert (given.secrets.file, given.secrets.origin) == ("keys/secret", "--secret-file")
 
