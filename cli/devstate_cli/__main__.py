@@ -59,7 +59,10 @@ def _run(arguments: list[str], call: Invocation, screen: Screen) -> tuple[int, S
             if not isinstance(result, Outcome):  # a stream, or the inspector: it has written what there is
                 return (result if isinstance(result, int) else 0), screen
             screen = Screen(colour=not call.no_color, unmasked=call.unmasked)
-            return print_outcome(result, screen, schema=call.schema, as_json=call.json), screen
+            try:
+                return print_outcome(result, screen, schema=call.schema, as_json=call.json), screen
+            except BrokenPipeError:  # the reader has seen enough; the verdict is what it is
+                return _let_go(result.status), screen
     except click.exceptions.Exit as ended:
         return ended.exit_code, screen
     except click.exceptions.NoArgsIsHelpError as error:

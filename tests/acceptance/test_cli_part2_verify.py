@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from command_runs import devstate
+from command_runs import devstate, start
 from devstate.demo import TAMPERS, demo_workspace, write_demo
 from small_workspace import SECRET, make, sha256
 
@@ -40,6 +40,24 @@ def test_one_changed_byte(workspace: Path) -> None:
     text = devstate("verify", cwd=workspace, env=KEY)
     assert text.status == 1
     assert text.out.startswith("✘ BROKEN")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("verify",), ("verify", "--json"), ("validate",), ("verify", "--format", "html")]
+)
+def test_a_reader_that_goes_away_does_not_turn_a_break_into_a_pass(
+    arguments: tuple[str, ...], workspace: Path
+) -> None:
+    """`devstate verify | head -1` under `set -o pipefail` has to fail where the history is broken."""
+    history = workspace / ".trae/history.json"
+    history.write_bytes(history.read_bytes().replace(b'"actor": "', b'"actor": "x', 1))
+    # Unbuffered, the first line already finds the reader gone, as a long output does in any case.
+    process = start(*arguments, cwd=workspace, env={**KEY, "PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(60) == 1
 
 
 @pytest.mark.parametrize(
