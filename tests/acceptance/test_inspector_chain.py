@@ -12,28 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from devstate.demo import demo_workspace, ugly_workspace, write_demo
+from devstate.demo import demo_workspace, write_demo
 from terminal_session import Session
 
 _ROW = re.compile(r"[▌ ][◆› ] *\d+ [GBUYRE][! ] ")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Path:
-    (tmp_path / "home").mkdir()
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def ugly(tmp_path: Path) -> str:
-    write_demo(str(tmp_path / "ugly"), ugly_workspace())
-    return str(tmp_path / "ugly")
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Path:
-    write_demo(str(tmp_path / "demo"), demo_workspace())
-    return tmp_path / "demo"
 
 
 def test_which_entry_is_broken_and_why(ugly: str, home: Path) -> None:

@@ -33,13 +33,9 @@ def _integrity(segment: Segment, codes: set[str], errors: list[Finding], good: i
     count = segment.count
     broken = [one for one in errors if one.failure_class.value == "integrity"]
     if broken:
-        first = next((one for one in broken if one.where.entry is not None), None)
-        place = (
-            f"; first at entry {min(o.where.entry for o in broken if o.where.entry is not None):,}"
-            if first
-            else ""
-        )
-        return Answer("no", f"{good:,} of {count:,} entries verify{place}")
+        entries = [one.where.entry for one in broken if one.where.entry is not None]
+        place = f"first at entry {min(entries):,}" if entries else "the file as a whole is damaged"
+        return Answer("no", f"{good:,} of {count:,} entries verify; {place}")
     if "WRONG_KEY" in codes:
         return Answer("unknown", f"links intact, but none of {count:,} entries verifies: wrong key")
     if "KEY_MISSING" in codes:
