@@ -1,0 +1,100 @@
+"""What one transaction is going to write, as its operations are staged one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .versions import Record, visible_at
+
+if TYPE_CHECKING:
+    from .primitive import Key, StoragePrimitive
+
+__all__ = ["Batch", "Draft", "Operation"]
+
+
+class Operation(Protocol):
+    """One change that a caller asked for, with its values already encoded.
+
+    It is staged under the commit lock against the newest committed state, and, within a transaction, before
+    that against what the transaction sees; so it must not keep anything of the first time.
+    """
+
+    def stage(self, batch: Batch) -> Any:
+        """Add the entries and records that it comes to; return what its caller gets. Raises EngineError."""
+        ...
+
+    def check(self, run: bytes, start: int) -> None:
+        """Raise ConflictError where a commit after `start` wrote what this writes and must not both stand."""
+        ...
+
+
+class Batch:
+    """The entries and records of one transaction at commit version `cv`, in order.
+
+    `notes` is for primitives that count within a transaction. All stages run under the commit lock.
+    """
+
+    __slots__ = ("cv", "entries", "installs", "notes", "pending", "run", "size", "ts")
+
+    def __init__(self, run: bytes, cv: int, ts: int, *, many: bool) -> None:
+        self.run = run
+        self.cv = cv
+        self.ts = ts
+        self.entries: list[tuple[int, bytes]] = []
+        self.installs: list[tuple[StoragePrimitive, Key, Record]] = []
+        self.pending: dict[tuple[int, Key], Record] | None = {} if many else None
+        self.notes: dict[Any, Any] | None = None
+        self.size = 0
+
+    def latest(self, primitive: StoragePrimitive, key: Key) -> Record | None:
+        """The record as the operations before this one leave it."""
+        if self.pending:
+            found = self.pending.get((primitive.type_id, key))
+            if found is not None:
+                return found
+        return primitive.latest(self.run, key)
+
+    def length(self, primitive: StoragePrimitive) -> int:
+        """How many records of the run the primitive has, those of this transaction not counted."""
+        return primitive.length(self.run)
+
+    def add(
+        self, entry_type: int, payload: bytes, primitive: StoragePrimitive, key: Key, record: Record
+    ) -> None:
+        """One more log entry, and the record that it makes."""
+        self.entries.append((entry_type, payload))
+        self.installs.append((primitive, key, record))
+        self.size += len(payload)
+        if self.pending is not None:
+            self.pending[primitive.type_id, key] = record
+
+    def note(self, primitive: object, value: Any = None) -> Any:
+        """The primitive's note in this batch; set where `value` is given."""
+        if self.notes is None:
+            self.notes = {}
+        if value is not None:
+            self.notes[primitive] = value
+        return self.notes.get(primitive)
+
+
+class Draft(Batch):
+    """The same within an open transaction: what it has queued so far, over the state it began with.
+
+    Its commit version is one that no reader has; it is only ever compared with itself.
+    """
+
+    __slots__ = ("start",)
+
+    def __init__(self, run: bytes, start: int, ts: int) -> None:
+        super().__init__(run, 1 << 63, ts, many=True)
+        self.start = start
+
+    def latest(self, primitive: StoragePrimitive, key: Key) -> Record | None:
+        assert self.pending is not None
+        found = self.pending.get((primitive.type_id, key))
+        if found is not None:
+            return found
+        return visible_at(primitive.latest(self.run, key), self.start)
+
+    def length(self, primitive: StoragePrimitive) -> int:
+        return primitive.length_at(self.run, self.start)
