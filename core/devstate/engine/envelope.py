@@ -56,7 +56,7 @@ NIL_TX: Final = bytes(16)
 SALT_OFFSET: Final = 14
 """Where in an entry the salt of the database stands."""
 
-CORE_TYPES: Final = range(0x00, 0x10)
+CORE_TYPES: Final = range(0x10)
 TRANSACTION_COMMIT: Final = 0x00
 TRANSACTION_ABORT: Final = 0x01
 SNAPSHOT_MARKER: Final = 0x02
