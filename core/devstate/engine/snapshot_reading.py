@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, TypeVar
 
 import msgspec
@@ -51,6 +52,9 @@ _LONGEST_ARRAY_HEADER: Final = 5
 _META: Final = msgspec.msgpack.Decoder(SnapshotMeta)
 _END: Final = msgspec.msgpack.Decoder(SnapshotEnd)
 _RECORDS: Final = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+# What msgspec raises for bytes that are no msgpack, of another shape, too deep, or with text that is no UTF-8.
+_UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 T = TypeVar("T")
 # Bytes of the file: (size, offset) to exactly so many, which the file is known to have.
@@ -109,14 +113,14 @@ def list_snapshots(root: str, files: Files = OS) -> tuple[SnapshotFile, ...]:
     return tuple(sorted(found, key=lambda file: file.wal_offset, reverse=True))
 
 
-def check_snapshot(path: str, *, salt: bytes | None = None, files: Files = OS) -> SnapshotInfo:
+def check_snapshot(path: str, files: Files = OS, *, salt: bytes | None = None) -> SnapshotInfo:
     """Whether a snapshot file is sound, without holding it in memory; records are counted, not decoded.
 
     With `salt` it must be of that database. Raises SnapshotCorruptError (its `reason`: `short`, `magic`,
     `checksum`, `section`, `order`, `meta`, `end`, `counts`, `salt`, `name`, `unreadable`), UnsupportedFormat,
     and InputMissing or InputUnreadable where the file cannot be opened.
     """
-    with StableFile(path, limit=_NO_LIMIT, files=files) as file:
+    with _opened(path, files) as file:
 
         def fetch(size: int, offset: int) -> bytes:
             return _pread(file, size, offset)
@@ -135,7 +139,7 @@ def read_snapshot(path: str, *, salt: bytes | None = None, files: Files = OS) ->
 
     The sections are views of the one copy in memory. Records are for their primitive to decode.
     """
-    with StableFile(path, limit=_NO_LIMIT, files=files) as file:
+    with _opened(path, files) as file:
         size = file.size
         _check_header(lambda count, offset: _pread(file, count, offset), size, path)
         data = memoryview(_pread(file, size, 0))
@@ -159,8 +163,18 @@ def iter_records(section: bytes | memoryview, *, path: str = "the snapshot") -> 
     """
     try:
         return iter(_RECORDS.decode(section))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise snapshot_damage(f"a section cannot be taken apart: {error}", "section", path) from None
+
+
+@contextmanager
+def _opened(path: str, files: Files) -> Generator[StableFile, None, None]:
+    file = StableFile(path, limit=_NO_LIMIT, files=files)
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # closed all the same, and nothing was written that could be lost
+            file.close()
 
 
 def _pread(file: StableFile, size: int, offset: int) -> bytes:
@@ -275,5 +289,5 @@ def _small(fetch: _Fetch, part: _Section, decoder: msgspec.msgpack.Decoder[T], r
         raise snapshot_damage(f"a section of {part.length} bytes is too large", reason, path, part.start)
     try:
         return decoder.decode(fetch(part.length, part.start))
-    except (msgspec.DecodeError, RecursionError) as error:
+    except _UNDECODABLE as error:
         raise snapshot_damage(f"a section cannot be read: {error}", reason, path, part.start) from None

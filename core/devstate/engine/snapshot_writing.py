@@ -57,7 +57,7 @@ def write_snapshot(
     meta: SnapshotMeta,
     sections: Sections,
     files: Files = OS,
-    opaque: Mapping[int, Sequence[Data]] = {},  # noqa: B006 (never changed)
+    opaque: Mapping[int, Sequence[Data]] = {},
     section_bytes: int = SECTION_BYTES,
 ) -> SnapshotInfo:
     """Write a snapshot to `path`, where nothing may be yet; synced and read back when this returns.
@@ -185,7 +185,7 @@ def _chunks(records: Iterable[bytes], limit: int) -> Iterator[tuple[int, list[by
     room = limit - 5  # what the longest array header takes
     for record in records:
         length = len(record)
-        if size + length > room and size or len(chunk) > _SECTION_RECORDS:
+        if (size + length > room and size) or len(chunk) > _SECTION_RECORDS:
             yield _closed(chunk, size)
             chunk, size = [b""], 0
         chunk.append(record)
