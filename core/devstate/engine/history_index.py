@@ -18,7 +18,9 @@ import os
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
 from struct import Struct
 from typing import Final, Protocol
 
@@ -138,11 +140,7 @@ def encode_index(
     for run in sorted(runs):
         positions = runs[run]
         inside = len(positions) and start <= positions[0] and positions[-1] < end
-        if (
-            len(run) != 16
-            or not inside
-            or any(a >= b for a, b in zip(positions, positions[1:], strict=False))
-        ):
+        if len(run) != 16 or not inside or any(a >= b for a, b in pairwise(positions)):
             raise ValueError("a run has 16 bytes and ascending log positions inside the segment")
         body = _encoded(positions)
         block = body + _CHECKSUM.pack(zlib.crc32(body))
@@ -250,13 +248,19 @@ def _encoded(positions: Sequence[int]) -> bytes:
     return copied.tobytes()
 
 
-def _opened(path: str, files: Files) -> StableFile:
+@contextmanager
+def _opened(path: str, files: Files) -> Generator[StableFile, None, None]:
     try:
-        return StableFile(path, limit=_NO_LIMIT, files=files)
+        file = StableFile(path, limit=_NO_LIMIT, files=files)
     except InputMissing:
         raise _damaged("it is missing", "missing", path) from None
     except DevStateError as error:
         raise _damaged(error.message, "unreadable", path) from None
+    try:
+        yield file
+    finally:
+        with suppress(OSError):  # closed all the same, and nothing was written that could be lost
+            file.close()
 
 
 def _pread(file: StableFile, size: int, offset: int) -> bytes:
