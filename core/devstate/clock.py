@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final, Protocol
 
-__all__ = ["SYSTEM", "Clock", "FixedClock", "parse_rfc3339", "rfc3339"]
+__all__ = ["SYSTEM", "Clock", "FixedClock", "epoch_microseconds", "parse_rfc3339", "rfc3339"]
 
 
 class Clock(Protocol):
@@ -90,3 +91,8 @@ def parse_rfc3339(text: str) -> datetime | None:
         return None
     first_of_month = next_second.day == 1 and next_second.hour == 0 and next_second.minute == 0
     return next_second.replace(microsecond=0) if first_of_month else None
+
+
+def epoch_microseconds() -> int:
+    """The present in whole microseconds since the Unix epoch; for formats that count so."""
+    return time.time_ns() // 1000

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .batch import Operation
@@ -45,14 +45,19 @@ class Context(Protocol):
         """The reader's time in microseconds; for expiry, never for what is written."""
         ...
 
+    def new_span_id(self) -> str:
+        """A fresh identifier for a span (UUIDv7 text)."""
+        ...
+
 
 class RunContext:
     """A run of the database, outside any transaction: each read sees the newest, each write commits."""
 
-    __slots__ = ("_committer", "run")
+    __slots__ = ("_committer", "_span_ids", "run")
 
-    def __init__(self, committer: Committer, run: bytes) -> None:
+    def __init__(self, committer: Committer, run: bytes, span_ids: Callable[[], str]) -> None:
         self._committer = committer
+        self._span_ids = span_ids
         self.run = run
 
     def record(self, primitive: StoragePrimitive, key: Key, scope: Any = None) -> Record | None:
@@ -85,6 +90,9 @@ class RunContext:
 
     def now(self) -> int:
         return self._committer.now()
+
+    def new_span_id(self) -> str:
+        return self._span_ids()
 
 
 def scanned(primitive: Any, run: bytes, prefix: str, cv: int) -> list[tuple[Any, Record]]:

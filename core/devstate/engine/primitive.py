@@ -17,6 +17,8 @@ from .versions import Record, Versions
 if TYPE_CHECKING:
     from typing import Self
 
+    from .batch import Batch
+    from .context import Context
     from .registry import Primitives
 
 __all__ = ["Key", "PrimitiveStorageExt", "Serializable", "StoragePrimitive"]
@@ -133,8 +135,12 @@ class StoragePrimitive:
         found = newest[0] if newest is not None else 0
         return None if found == seen else found
 
-    def admit(self, run: bytes, lifecycle: bool) -> None:
-        """Raise where this run takes no writes (`lifecycle`: of its own status). Most kinds have no say."""
+    def admit(self, run: bytes, lifecycle: bool, draft: Batch | None = None) -> None:
+        """Raise where this run takes no writes (`lifecycle`: of its own status). `draft` is what a transaction
+        has queued already. Most kinds have no say."""
+
+    def require_run(self, run: bytes) -> None:
+        """Raise RunNotFound where there is no such run. Most kinds have no say."""
 
     def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
         """A transaction of the run, whole and installed, stands in the log at `lsn`."""
@@ -159,6 +165,14 @@ class StoragePrimitive:
     def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
         """The text of each record, for search."""
         return ()
+
+    def handle(self, context: Context) -> Any:
+        """The object through which callers use the kind in one run, or in one transaction."""
+        raise NotImplementedError
+
+    def fresh(self) -> Self:
+        """An empty twin."""
+        return type(self)()
 
     def describe(self, entry: WalEntry) -> dict[str, Any]:
         """A committed entry decoded for people: at least `op` and `key`."""

@@ -13,6 +13,8 @@ from .versions import Versions
 if TYPE_CHECKING:
     from typing import Self
 
+    from .batch import Batch
+
 __all__ = ["Primitives", "Registry"]
 
 _RESERVED_TYPE_IDS = (0, 255)
@@ -71,7 +73,7 @@ class Registry:
 class Primitives:
     """One instance of each kind, ascending by type id: the memory of a database or of a replay."""
 
-    __slots__ = ("_by_entry", "_by_id", "_by_name", "_gates", "_listeners", "_ordered", "versions")
+    __slots__ = ("_by_entry", "_by_id", "_by_name", "_gates", "_keepers", "_listeners", "_ordered", "versions")
 
     def __init__(self, ordered: list[StoragePrimitive], versions: Versions) -> None:
         self.versions = versions
@@ -85,6 +87,7 @@ class Primitives:
             for number in primitive.wal_entry_types():
                 self._by_entry[number] = primitive
         self._gates = tuple(p for p in ordered if overrides(p, "admit"))
+        self._keepers = tuple(p for p in ordered if overrides(p, "require_run"))
         self._listeners = tuple(p for p in ordered if overrides(p, "transaction_applied"))
 
     def __iter__(self) -> Iterator[StoragePrimitive]:
@@ -117,10 +120,15 @@ class Primitives:
             )
         primitive.apply_wal_entry(entry)
 
-    def admit(self, run: bytes, lifecycle: bool) -> None:
-        """Raise where the run takes no writes."""
+    def admit(self, run: bytes, lifecycle: bool, draft: Batch | None = None) -> None:
+        """Raise where the run takes no writes; `draft` is what a transaction has queued already."""
         for primitive in self._gates:
-            primitive.admit(run, lifecycle)
+            primitive.admit(run, lifecycle, draft)
+
+    def require_run(self, run: bytes) -> None:
+        """Raise RunNotFound where no kind knows the run."""
+        for primitive in self._keepers:
+            primitive.require_run(run)
 
     def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
         """Tell the kinds that want to know that a transaction is whole."""

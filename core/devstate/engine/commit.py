@@ -1,0 +1,370 @@
+"""The commit path: validate, number, encode, log, install. One thread at a time, under one lock.
+
+Up to the write to the log everything may fail, and then nothing has happened: the commit version is taken by
+the write alone. After it nothing may fail. An interrupt (Ctrl-C falls between any two bytecodes) that comes
+in between is answered by looking at what the log holds and bringing memory into agreement with it, before it
+goes on its way. See docs/design/engine.md for the order and why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from .batch import Batch, Operation
+from .context import scanned
+from .errors import (
+    DatabaseClosed,
+    DurabilityError,
+    EngineError,
+    EngineLimitExceeded,
+    ImplicitWriteInTransaction,
+    ReadOnlyError,
+)
+from .framing import frame_transaction
+from .memory_log import MemoryLog
+from .registry import Primitives
+from .versions import Record, visible_at
+
+if TYPE_CHECKING:
+    from .primitive import Key, StoragePrimitive
+    from .syncing import Flusher
+    from .wal_writer import WalWriter
+
+__all__ = ["MAX_TRANSACTION_BYTES", "MAX_TRANSACTION_ENTRIES", "Committer", "Gate", "Position"]
+
+MAX_TRANSACTION_BYTES: Final = 256 << 20
+MAX_TRANSACTION_ENTRIES: Final = 1_000_000
+
+
+class Position:
+    """Where the sequence of commits stands: version and time (us) of the last one, next transaction number."""
+
+    __slots__ = ("cv", "sequence", "ts")
+
+    def __init__(self, cv: int = 0, ts: int = 0, sequence: int = 1) -> None:
+        self.cv = cv
+        self.ts = ts
+        self.sequence = sequence
+
+
+class Gate(Protocol):
+    """What several processes on one database put round each commit."""
+
+    def __enter__(self) -> object:
+        """Exclude the others and take in what they committed."""
+        ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def follow(self) -> None:
+        """Take in what others committed, without excluding them."""
+        ...
+
+
+class Committer:
+    """Serialises the commits of one open database and says what readers see.
+
+    `visible` is the newest commit version that readers outside a transaction see: with strict durability the
+    newest one on the device, else the newest one. -1 when the database is closed: every look then goes the
+    slow way, where it is refused.
+    """
+
+    def __init__(
+        self,
+        primitives: Primitives,
+        position: Position,
+        *,
+        salt: bytes,
+        now: Callable[[], int],
+        log: WalWriter | None = None,
+        memory: MemoryLog | None = None,
+        strict: bool = False,
+        max_pending: int = 1000,
+    ) -> None:
+        self.primitives = primitives
+        self.versions = primitives.versions
+        self.lock = threading.RLock()
+        self.log = log
+        self.memory = memory
+        self.now = now
+        self.salt = salt
+        self.cv = position.cv
+        self.ts = position.ts
+        self.sequence = position.sequence
+        self.visible = position.cv
+        self.strict = strict
+        self.gate: Gate | None = None
+        self.following = False
+        self.flusher: Flusher | None = None
+        self.transactions: dict[int, object] = {}
+        self._max_pending = max_pending
+        self._pending = 0
+        self._unsynced: deque[tuple[int, int]] = deque()
+        # Why nothing can be written, or nothing done at all; made anew for each caller that is told.
+        self.write_obstacle: Callable[[], EngineError] | None = None
+        self.obstacle: Callable[[], EngineError] | None = None
+        if log is not None:
+            log.syncing.on_advance = self._durable
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def require_open(self) -> None:
+        """Raise what keeps this database from being used."""
+        if self.obstacle is not None:
+            raise self.obstacle()
+
+    def require_run(self, run: bytes) -> None:
+        """Raise where the database cannot be used, or has no such run."""
+        self.require_open()
+        self.primitives.require_run(run)
+
+    def settled(self, primitive: StoragePrimitive, run: bytes, key: Key) -> Record | None:
+        """The visible version of a record while a commit is being installed or is not durable yet."""
+        self.require_open()
+        with self.lock:
+            return visible_at(primitive.latest(run, key), self.visible)
+
+    def together(self, primitive: StoragePrimitive, run: bytes, keys: Sequence[Key]) -> dict[Any, Record]:
+        """The records of several keys as of one commit; absent ones left out."""
+        self.follow()
+        self.require_run(run)
+        with self.lock:
+            visible = self.visible
+            found = {key: visible_at(primitive.latest(run, key), visible) for key in keys}
+        return {key: record for key, record in found.items() if record is not None}
+
+    def scan(self, primitive: StoragePrimitive, run: bytes, prefix: str) -> list[tuple[Any, Record]]:
+        """The live keys with a prefix, ascending, as of one commit."""
+        self.follow()
+        self.require_run(run)
+        with self.lock:
+            return scanned(primitive, run, prefix, self.visible)
+
+    def follow(self) -> None:
+        """Take in what other processes committed, where there are any."""
+        if self.following and self.gate is not None and self.obstacle is None:
+            self.gate.follow()
+
+    # -- transactions -------------------------------------------------------------------------------
+
+    def begin(self) -> int:
+        """Register a reader at the newest visible commit; its version."""
+        self.follow()
+        with self.lock:
+            self.require_open()
+            start = self.visible
+            self.versions.enter(start)
+        return start
+
+    def end(self, start: int) -> None:
+        """That reader is done."""
+        with self.lock:
+            self.versions.leave(start, self.visible)
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def write(self, run: bytes, operation: Operation) -> Any:
+        """Commit one operation as a transaction of its own; its result."""
+        if self.transactions and get_ident() in self.transactions:
+            raise ImplicitWriteInTransaction(
+                "this thread has a transaction open; this write would commit at once, without it",
+                remedy="Write through the transaction object, or end the transaction first.",
+            )
+        gate = self.gate
+        if gate is not None:
+            with self.lock, gate:
+                result, end = self._write(run, operation)
+        else:
+            with self.lock:
+                result, end = self._write(run, operation)
+        if self.strict and end and self.log is not None:
+            self.log.sync_through(end)
+        return result
+
+    def _write(self, run: bytes, operation: Operation) -> tuple[Any, int]:
+        if self.write_obstacle is not None:
+            raise self.write_obstacle()
+        self.primitives.admit(run, operation.lifecycle)
+        now, last = self.now(), self.ts
+        batch = Batch(run, self.cv + 1, now if now > last else last, many=False)
+        result = operation.stage(batch)
+        return result, self._publish(batch) if batch.entries else 0
+
+    def commit(
+        self, run: bytes, operations: Sequence[Operation], check: Callable[[], None] | None = None
+    ) -> tuple[Batch, list[Any], int]:
+        """Commit several operations as one transaction.
+
+        `check` raises what forbids it, under the lock. Returns the batch, the operations' results, and the LSN
+        up to which the log must be durable for it to be so (0 where nothing was written).
+        """
+        gate = self.gate
+        if gate is not None:
+            with self.lock, gate:
+                return self._commit(run, operations, check)
+        with self.lock:
+            return self._commit(run, operations, check)
+
+    def _commit(
+        self, run: bytes, operations: Sequence[Operation], check: Callable[[], None] | None
+    ) -> tuple[Batch, list[Any], int]:
+        if self.write_obstacle is not None:
+            raise self.write_obstacle()
+        self.primitives.admit(run, all(operation.lifecycle for operation in operations))
+        if check is not None:
+            check()
+        now, last = self.now(), self.ts
+        batch = Batch(run, self.cv + 1, now if now > last else last, many=True)
+        results = [operation.stage(batch) for operation in operations]
+        return batch, results, self._publish(batch) if batch.entries else 0
+
+    def _publish(self, batch: Batch) -> int:
+        """Log and install a staged transaction; the LSN behind it."""
+        if batch.size > MAX_TRANSACTION_BYTES:
+            raise EngineLimitExceeded(
+                f"the transaction holds {batch.size:,} bytes",
+                what="transaction bytes",
+                limit=MAX_TRANSACTION_BYTES,
+                found=batch.size,
+            )
+        if len(batch.entries) > MAX_TRANSACTION_ENTRIES:
+            raise EngineLimitExceeded(
+                f"the transaction holds {len(batch.entries):,} entries",
+                what="transaction entries",
+                limit=MAX_TRANSACTION_ENTRIES,
+                found=len(batch.entries),
+            )
+        log, memory, sequence = self.log, self.memory, self.sequence
+        if log is not None:
+            # The position is part of the marker, so the size is known before the place: rotation comes first.
+            log.make_room(batch.size + 128)
+            lsn = log.end
+            tx_id = sequence.to_bytes(8, "little") + self.salt
+            data = frame_transaction(batch.entries, tx_id, batch.run, batch.cv, batch.ts, lsn)
+            try:
+                log.append(data)
+                self._install(batch, lsn, sequence)
+            except BaseException as error:
+                self._settle(batch, lsn, len(data), sequence, error)
+                raise
+            end = log.end
+            if self.strict:
+                self._unsynced.append((end, batch.cv))
+            elif self.flusher is not None:
+                self._pend(self.flusher)
+            return end
+        assert memory is not None
+        lsn = memory.end
+        try:
+            memory.append(batch.run, batch.cv, batch.ts, sequence, batch.entries)
+            self._install(batch, lsn, sequence)
+        except BaseException as error:
+            self._settle(batch, lsn, 1, sequence, error)
+            raise
+        return 0
+
+    def _install(self, batch: Batch, lsn: int, sequence: int) -> None:
+        """Make a logged transaction the newest state. Doing it twice is the same as once."""
+        run, cv, ts = batch.run, batch.cv, batch.ts
+        for primitive, key, record in batch.installs:
+            primitive.install(run, key, record)
+        self.primitives.transaction_applied(run, cv, ts, lsn)
+        self.ts = ts
+        self.sequence = sequence + 1
+        self.cv = cv
+        if not self.strict:
+            self.visible = cv
+            if self.versions.chained:
+                self.versions.trim(cv)
+
+    def _settle(self, batch: Batch, lsn: int, size: int, sequence: int, cause: BaseException) -> None:
+        """Bring memory into agreement with the log after an exception in between."""
+        log = self.log
+        if isinstance(cause, DurabilityError):
+            if log is not None and log.broken is not None:
+                self._fail(log.broken)
+            return
+        while True:
+            try:
+                settler = log if log is not None else self.memory
+                assert settler is not None
+                if settler.settle(lsn, size, batch.cv):
+                    self._install(batch, lsn, sequence)
+                    if self.strict and log is not None and (not self._unsynced or self._unsynced[-1][1] != batch.cv):
+                        self._unsynced.append((log.end, batch.cv))
+                return
+            except DurabilityError:
+                self._fail(log.broken if log is not None and log.broken else "the log could not be mended")
+                return
+            except Exception as error:  # installing cannot fail; should it, memory must not be trusted
+                self._fail(f"a commit could not be installed: {type(error).__name__}: {error}")
+                return
+            except BaseException:
+                continue  # a second interrupt: the work is not optional
+
+    def _pend(self, flusher: Flusher) -> None:
+        self._pending += 1
+        if not flusher.armed:
+            flusher.arm()
+        if self._pending >= self._max_pending:
+            self._pending = 0
+            flusher.soon()
+
+    # -- durability ---------------------------------------------------------------------------------
+
+    def _durable(self, lsn: int) -> None:
+        """The log is on the device through `lsn`: strict readers may see that far."""
+        if not self.strict:
+            return
+        with self.lock:
+            unsynced = self._unsynced
+            while unsynced and unsynced[0][0] <= lsn:
+                cv = unsynced.popleft()[1]
+                if self.visible >= 0:
+                    self.visible = max(self.visible, cv)
+            if self.visible >= 0:
+                self.versions.trim(self.visible)
+
+    def taken_in(self, cv: int, ts: int, sequence: int, end: int, *, durable: bool) -> None:
+        """Take note of a transaction that another process committed, after it was applied."""
+        self.cv, self.ts = cv, ts
+        self.sequence = max(self.sequence, sequence + 1)
+        if self.strict and not durable:
+            self._unsynced.append((end, cv))
+        else:
+            self.visible = cv
+
+    def _fail(self, why: str) -> None:
+        """From here on reads only: what the log holds and what memory holds can no longer be told equal."""
+
+        def failed() -> EngineError:
+            return DurabilityError(
+                f"the database has failed and takes no more writes: {why}",
+                remedy="Close it and open it again: recovery brings back everything that is in the log.",
+            )
+
+        self.write_obstacle = failed
+
+    def sync_failed(self) -> None:
+        """A sync in the background failed."""
+        if self.log is not None and self.log.broken is not None:
+            self._fail(self.log.broken)
+
+    def shut(self, obstacle: Callable[[], EngineError]) -> None:
+        """Refuse everything from now on."""
+        self.obstacle = self.write_obstacle = obstacle
+        self.visible = -1
+
+
+def closed() -> EngineError:
+    """The answer of a database after `close`."""
+    return DatabaseClosed("the database is closed", remedy="Open it again.")
+
+
+def read_only() -> EngineError:
+    """The answer of a database opened to be read."""
+    return ReadOnlyError("the database is open read-only", remedy="Open it without read_only to write.")

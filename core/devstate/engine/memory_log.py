@@ -1,0 +1,49 @@
+"""The log of a database that lives in memory: the same entries, kept as long as `limit` allows."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from .envelope import ENTRY_VERSION, WalEntry
+from .errors import HistoryPruned
+from .framing import Transaction, make_tx_id
+
+__all__ = ["MemoryLog"]
+
+
+class MemoryLog:
+    """Committed transactions by position; a position (`lsn`) is a transaction's number from 0."""
+
+    __slots__ = ("_kept", "_limit", "_salt", "end")
+
+    def __init__(self, salt: bytes, limit: int | None = None) -> None:
+        self._kept: deque[tuple[bytes, int, int, int, list[tuple[int, bytes]]]] = deque(maxlen=limit)
+        self._limit = limit
+        self._salt = salt
+        self.end = 0
+
+    def append(self, run: bytes, cv: int, ts: int, sequence: int, entries: list[tuple[int, bytes]]) -> None:
+        """Keep a transaction; the oldest goes where the limit is reached."""
+        self._kept.append((run, cv, ts, sequence, entries))
+        self.end += 1
+
+    def settle(self, lsn: int, size: int, cv: int) -> bool:
+        """After an interrupt in or behind `append`: whether the transaction was kept."""
+        kept = bool(self._kept) and self._kept[-1][1] == cv
+        self.end = lsn + 1 if kept else lsn
+        return kept
+
+    def read_transaction(self, lsn: int) -> Transaction:
+        """The transaction at a position. Raises HistoryPruned."""
+        first = self.end - len(self._kept)
+        if lsn < first:
+            kept = self._kept[0][1] if self._kept else self.end + 1
+            raise HistoryPruned(
+                f"the database in memory keeps the last {self._limit} transactions only",
+                from_cv=kept,
+                remedy="Open it with a larger history_limit.",
+            )
+        run, cv, ts, sequence, entries = self._kept[lsn - first]
+        tx_id = make_tx_id(sequence, self._salt)
+        listed = tuple(WalEntry(kind, ENTRY_VERSION, tx_id, payload, lsn) for kind, payload in entries)
+        return Transaction(run, cv, ts, lsn, lsn + 1, sequence, listed)

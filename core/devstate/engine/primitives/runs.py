@@ -1,0 +1,603 @@
+"""Runs: what all other records belong to. Life cycle, metadata and the journal of each run's transactions.
+
+Entries 0x60 to 0x63, section 6. The journal (positions of a run's transactions in the log) is derived: from the
+log since the snapshot, and from the indexes of older segments when it is asked for.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from ..envelope import WalEntry
+from ..errors import EngineError, RunExists, RunNotActive, RunNotFound
+from ..ids import RunId, run_text
+from ..map_primitive import MapPrimitive
+from ..primitive import Guard, Key, Serializable
+from ..search.texts import text_of_run
+from ..versions import Record, visible_at
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from ..batch import Batch
+    from ..context import Context
+
+__all__ = ["RunBook", "RunMetadata", "RunStatus", "RunStore"]
+
+CREATE = 0x60
+UPDATE = 0x61
+END = 0x62
+BEGIN = 0x63
+
+_pack = msgspec.msgpack.Encoder().encode
+_dict = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_GONE: Final = "gone"
+
+
+class RunStatus(StrEnum):
+    """Where a run is in its life. ORPHANED is computed, never stored; NOT_FOUND is an answer only."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ARCHIVED = "archived"
+    ORPHANED = "orphaned"
+    NOT_FOUND = "not_found"
+
+
+_NEXT: Final[Mapping[str, frozenset[str]]] = {
+    "active": frozenset({"paused", "completed", "failed", "cancelled", "archived"}),
+    "paused": frozenset({"active", "cancelled", "archived"}),
+    "orphaned": frozenset({"active", "completed", "failed", "cancelled"}),
+    "completed": frozenset({"archived"}),
+    "failed": frozenset({"archived"}),
+    "cancelled": frozenset({"archived"}),
+    "archived": frozenset(),
+}
+_ENDS: Final = frozenset({"completed", "failed", "cancelled"})
+
+
+class RunMetadata(msgspec.Struct, frozen=True):
+    """What is known of a run; times in microseconds of the epoch.
+
+    `tx_count`, `first_cv` and `last_cv` tell of its transactions, lifecycle ones included. `owner` is the process
+    that began it: pid, host, start time, boot id and handle.
+    """
+
+    run_id: RunId
+    name: str | None
+    parent: RunId | None
+    tags: tuple[str, ...]
+    metadata: dict[str, Any]
+    status: RunStatus
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    reason: str | None
+    tx_count: int
+    event_count: int
+    first_cv: int
+    last_cv: int
+    owner: tuple[Any, ...] | None = None
+
+
+class _CreatePayload(msgspec.Struct, array_like=True, frozen=True):
+    run: bytes
+    key: None
+    cv: int
+    ts: int
+    name: str | None
+    parent: bytes | None
+    tags: list[str]
+    metadata: dict[str, Any]
+    owner: list[Any] | None = None
+
+
+class _BeginPayload(msgspec.Struct, array_like=True, frozen=True):
+    run: bytes
+    key: None
+    cv: int
+    ts: int
+
+
+class _UpdatePayload(msgspec.Struct, array_like=True, frozen=True):
+    run: bytes
+    key: None
+    cv: int
+    ts: int
+    changes: dict[str, Any]
+
+
+class _EndPayload(msgspec.Struct, array_like=True, frozen=True):
+    run: bytes
+    key: None
+    cv: int
+    ts: int
+    status: str
+    reason: str | None
+    event_count: int
+    tx_count: int
+
+
+_create_payload = msgspec.msgpack.Decoder(_CreatePayload).decode
+_begin_payload = msgspec.msgpack.Decoder(_BeginPayload).decode
+_update_payload = msgspec.msgpack.Decoder(_UpdatePayload).decode
+_end_payload = msgspec.msgpack.Decoder(_EndPayload).decode
+_records = msgspec.msgpack.Decoder(list[tuple[bytes, int, int, dict[str, Any]]]).decode
+
+
+class RunBook:
+    """The running account of one run.
+
+    `lsns` are the positions of its transactions that this process has seen, all but the first
+    `tx_count - len(lsns)`, which lie before the snapshot that was loaded.
+    """
+
+    __slots__ = ("first_cv", "first_lsn", "last_cv", "last_lsn", "lsns", "orphaned", "status", "tx_count", "writable")
+
+    def __init__(self) -> None:
+        self.status: str = "created"
+        self.writable = False
+        self.orphaned = False
+        self.tx_count = 0
+        self.first_cv = self.last_cv = 0
+        self.first_lsn = self.last_lsn = 0
+        self.lsns: array[int] = array("Q")
+
+    def copy(self) -> RunBook:
+        twin = RunBook()
+        for name in self.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin.lsns = self.lsns[:]
+        return twin
+
+
+class RunStore(MapPrimitive):
+    """The records of runs: one a run, its fields as a msgpack map."""
+
+    type_id = 6
+    name = "runs"
+    puts = (CREATE, BEGIN, UPDATE, END)
+    keeps_tombstones = True
+    validated = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.books: dict[bytes, RunBook] = {}
+        # Whether the process that owns a run is alive; replaced by a database that other processes share.
+        self.owner_alive: Callable[[Sequence[Any] | None], bool] = lambda owner: True
+
+    # -- the contract of storage
+
+    def apply_wal_entry(self, entry: WalEntry) -> None:
+        kind = entry.entry_type
+        if kind == CREATE:
+            made = _create_payload(entry.payload)
+            if self.latest(made.run, None) is not None:
+                raise RunExists(f"run {run_text(made.run)} is created a second time")
+            fields = _created(made.name, made.parent, made.tags, made.metadata, made.ts, made.owner)
+            self._put(made.run, made.cv, made.ts, fields)
+        elif kind == BEGIN:
+            begun = _begin_payload(entry.payload)
+            self._put(begun.run, begun.cv, begun.ts, _begun(self._fields(begun.run), begun.ts))
+        elif kind == UPDATE:
+            told = _update_payload(entry.payload)
+            fields = self._fields(told.run)
+            if told.changes.get("deleted") is True:
+                self.install(told.run, None, (told.cv, None, told.ts, _GONE, None))
+            else:
+                self._put(told.run, told.cv, told.ts, {**fields, **told.changes})
+        else:
+            end = _end_payload(entry.payload)
+            self._cross_check(end)
+            fields = _ended(self._fields(end.run), end.status, end.reason, end.ts)
+            self._put(end.run, end.cv, end.ts, fields)
+
+    def snapshot_deserialize(self, data: memoryview) -> None:
+        for run, cv, ts, fields in _records(data):
+            book = RunBook()
+            book.tx_count = fields.pop("tx_count")
+            book.first_cv, book.last_cv = fields.pop("first_cv"), fields.pop("last_cv")
+            book.first_lsn, book.last_lsn = fields.pop("first_lsn"), fields.pop("last_lsn")
+            self.books[run] = book
+            self.maps[run] = {None: (cv, _pack(fields), ts, None, None)}
+            _take_status(book, fields)
+
+    def at(self, cv: int, guard: Guard) -> Serializable:
+        accounts = {
+            run: {
+                "tx_count": book.tx_count,
+                "first_cv": book.first_cv,
+                "last_cv": book.last_cv,
+                "first_lsn": book.first_lsn,
+                "last_lsn": book.last_lsn,
+            }
+            for run, book in self.books.items()
+        }
+        records = {run: record for run, kept in self.maps.items() if (record := visible_at(kept.get(None), cv))}
+        return _RunsAt(records, accounts)
+
+    # -- memory
+
+    def install(self, run: bytes, key: Key, record: Record) -> None:
+        if record[3] == _GONE:
+            if self.siblings is not None:
+                self.siblings.delete_run(run)
+            return
+        super().install(run, key, record)
+        book = self.books.get(run)
+        if book is None:
+            book = self.books[run] = RunBook()
+        assert record[1] is not None
+        _take_status(book, _dict(record[1]))
+
+    def delete_run(self, run: bytes) -> None:
+        super().delete_run(run)
+        self.books.pop(run, None)
+
+    def copy(self) -> Self:
+        twin = super().copy()
+        twin.books = {run: book.copy() for run, book in self.books.items()}
+        return twin
+
+    # -- hooks
+
+    def admit(self, run: bytes, lifecycle: bool, draft: Batch | None = None) -> None:
+        book = self.books.get(run)
+        if book is not None and book.writable and draft is None:
+            return
+        if lifecycle:
+            return  # the operation itself knows which step of life is next
+        if book is None:
+            raise _unknown(run)
+        status = self.status(run, draft)
+        if status != RunStatus.ACTIVE:
+            raise RunNotActive(
+                f"run {run_text(run)} is {status.value} and takes no writes",
+                status=status.value,
+                remedy="Resume it first." if status in (RunStatus.PAUSED, RunStatus.ORPHANED) else "Begin another run.",
+            )
+
+    def require_run(self, run: bytes) -> None:
+        if run not in self.books:
+            raise _unknown(run)
+
+    def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
+        book = self.books.get(run)
+        if book is None or book.last_cv >= cv:
+            return  # deleted by this transaction, or taken note of already
+        if not book.tx_count:
+            book.first_cv, book.first_lsn = cv, lsn
+        book.last_lsn = lsn
+        book.lsns.append(lsn)
+        book.tx_count += 1
+        book.last_cv = cv
+
+    def recovered(self, *, alone: bool) -> None:
+        for run, book in self.books.items():
+            if book.status == RunStatus.ACTIVE and (alone or not self.owner_alive(self._fields(run).get("owner"))):
+                book.orphaned, book.writable = True, False
+
+    # -- readers
+
+    def runs(self) -> list[bytes]:
+        return list(self.books)
+
+    def status(self, run: bytes, batch: Batch | None = None) -> RunStatus:
+        """The status of a known run, ORPHANED where its process is gone."""
+        record = batch.latest(self, None) if batch is not None else self.latest(run, None)
+        if record is None or record[1] is None:
+            return RunStatus.NOT_FOUND
+        fields = _dict(record[1])
+        status = RunStatus(fields["status"])
+        book = self.books.get(run)
+        own_change = batch is not None and record is not self.latest(run, None)
+        if status is RunStatus.ACTIVE and book is not None and not own_change:
+            if book.orphaned or not self.owner_alive(fields.get("owner")):
+                return RunStatus.ORPHANED
+        return status
+
+    def metadata(self, run: bytes, cv: int = 1 << 63) -> RunMetadata:
+        """What is known of a run. Raises RunNotFound."""
+        record = visible_at(self.latest(run, None), cv)
+        book = self.books.get(run)
+        if record is None or record[1] is None or book is None:
+            raise _unknown(run)
+        fields = _dict(record[1])
+        parent, owner = fields["parent"], fields.get("owner")
+        return RunMetadata(
+            run_id=run_text(run),
+            name=fields["name"],
+            parent=run_text(parent) if parent is not None else None,
+            tags=tuple(fields["tags"]),
+            metadata=fields["metadata"],
+            status=self.status(run),
+            created_at=fields["created_at"],
+            started_at=fields["started_at"],
+            ended_at=fields["ended_at"],
+            reason=fields["reason"],
+            tx_count=book.tx_count,
+            event_count=self._event_count(run),
+            first_cv=book.first_cv,
+            last_cv=book.last_cv,
+            owner=tuple(owner) if owner is not None else None,
+        )
+
+    def view(self, run: bytes, cv: int) -> Any:
+        return self.metadata(run, cv) if run in self.books else None
+
+    def diff_items(self, run: bytes) -> Mapping[Any, bytes]:
+        return {}  # two runs always differ in what they are
+
+    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
+        if run in self.books:
+            told = self.metadata(run)
+            yield None, text_of_run(told.run_id, told.status.value, told.name, told.metadata)
+
+    def describe(self, entry: WalEntry) -> dict[str, Any]:
+        kind = entry.entry_type
+        if kind == CREATE:
+            made = _create_payload(entry.payload)
+            told = {"name": made.name, "tags": made.tags, "metadata": made.metadata}
+            return {"op": "create", "key": None, **told, "parent": run_text(made.parent) if made.parent else None}
+        if kind == BEGIN:
+            return {"op": "begin", "key": None}
+        if kind == UPDATE:
+            return {"op": "update", "key": None, "changes": _update_payload(entry.payload).changes}
+        end = _end_payload(entry.payload)
+        return {"op": "end", "key": None, "status": end.status, "reason": end.reason}
+
+    def handle(self, context: Context) -> RunMetadata:
+        return self.metadata(context.run)
+
+    # -- operations
+
+    def begin(
+        self,
+        name: str | None,
+        parent: bytes | None,
+        tags: Sequence[str],
+        metadata: Mapping[str, Any],
+        owner: Sequence[Any] | None,
+    ) -> list[Any]:
+        """The operations that create a run and begin it."""
+        return [_Create(self, name, parent, list(tags), dict(metadata), owner), _Begin(self)]
+
+    def end(self, status: str, reason: str | None) -> Any:
+        """The operation that ends a run as completed, failed or cancelled."""
+        return _End(self, status, reason)
+
+    def update(self, changes: Mapping[str, Any], status: str | None = None) -> Any:
+        """The operation that sets fields; `status` is the next status, where that changes."""
+        return _Update(self, dict(changes), status)
+
+    def delete(self, *, force: bool) -> Any:
+        """The operation that deletes a run with all its records; an active one only with `force`."""
+        return _Erase(self, force)
+
+    # -- how
+
+    def _put(self, run: bytes, cv: int, ts: int, fields: Mapping[str, Any]) -> None:
+        self.install(run, None, (cv, _pack(fields), ts, None, None))
+
+    def _fields(self, run: bytes) -> dict[str, Any]:
+        record = self.latest(run, None)
+        if record is None or record[1] is None:
+            raise _unknown(run)
+        return _dict(record[1])
+
+    def _event_count(self, run: bytes) -> int:
+        for sibling in self.siblings or ():
+            if sibling.name == "events":
+                return sibling.length(run)
+        return 0
+
+    def _cross_check(self, end: _EndPayload) -> None:
+        book = self.books.get(end.run)
+        events, transactions = self._event_count(end.run), (book.tx_count if book is not None else 0) + 1
+        if (end.event_count, end.tx_count) != (events, transactions):
+            raise EngineError(
+                f"the end of run {run_text(end.run)} counts {end.event_count} events in {end.tx_count} transactions, "
+                f"the log holds {events} in {transactions}"
+            )
+
+
+class _RunsAt:
+    def __init__(self, records: Mapping[bytes, Record], accounts: Mapping[bytes, Mapping[str, int]]) -> None:
+        self._records = records
+        self._accounts = accounts
+
+    def snapshot_serialize(self) -> Iterator[bytes]:
+        for run in sorted(self._records):
+            cv, value, ts, _, _ = self._records[run]
+            if value is not None and run in self._accounts:
+                yield _pack((run, cv, ts, {**_dict(value), **self._accounts[run]}))
+
+
+class _Create:
+    lifecycle = True
+
+    def __init__(
+        self,
+        store: RunStore,
+        name: str | None,
+        parent: bytes | None,
+        tags: list[str],
+        metadata: dict[str, Any],
+        owner: Sequence[Any] | None,
+    ) -> None:
+        self._store = store
+        self._told = (name, parent, tags, metadata)
+        self._owner = owner
+
+    def stage(self, batch: Batch) -> None:
+        run, cv, ts = batch.run, batch.cv, batch.ts
+        if batch.latest(self._store, None) is not None:
+            raise RunExists(f"run {run_text(run)} exists", remedy="Choose another identifier, or none.")
+        name, parent, tags, metadata = self._told
+        if parent is not None and parent not in self._store.books:
+            raise _unknown(parent)
+        payload = _pack((run, None, cv, ts, name, parent, tags, metadata, self._owner))
+        fields = _created(name, parent, tags, metadata, ts, self._owner)
+        batch.add(CREATE, payload, self._store, None, (cv, _pack(fields), ts, None, None))
+
+    def check(self, run: bytes, start: int) -> None:
+        """Nothing: a run that exists by then is refused when this is staged."""
+
+
+class _Begin:
+    lifecycle = True
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+
+    def stage(self, batch: Batch) -> None:
+        run, cv, ts = batch.run, batch.cv, batch.ts
+        fields = _begun(_fields_in(self._store, batch), ts)
+        batch.add(BEGIN, _pack((run, None, cv, ts)), self._store, None, (cv, _pack(fields), ts, None, None))
+
+    def check(self, run: bytes, start: int) -> None:
+        """Nothing: it stands behind its creation."""
+
+
+class _Update:
+    lifecycle = True
+
+    def __init__(self, store: RunStore, changes: dict[str, Any], status: str | None) -> None:
+        self._store = store
+        self._changes = changes
+        self._status = status
+
+    def stage(self, batch: Batch) -> None:
+        fields = _fields_in(self._store, batch)
+        changes = dict(self._changes)
+        if self._status is not None:
+            _require_next(self._store, batch, self._status)
+            changes["status"] = self._status
+        for name in ("metadata",):
+            if name in changes:  # given as what to add; the entry states the result
+                changes[name] = {**fields[name], **changes[name]}
+        if "tags" in changes:
+            changes["tags"] = list(dict.fromkeys([*fields["tags"], *changes["tags"]]))
+        run, cv, ts = batch.run, batch.cv, batch.ts
+        record = (cv, _pack({**fields, **changes}), ts, None, None)
+        batch.add(UPDATE, _pack((run, None, cv, ts, changes)), self._store, None, record)
+
+    def check(self, run: bytes, start: int) -> None:
+        """Nothing: the step of life is checked when this is staged."""
+
+
+class _End:
+    lifecycle = True
+
+    def __init__(self, store: RunStore, status: str, reason: str | None) -> None:
+        self._store = store
+        self._status = status
+        self._reason = reason
+
+    def stage(self, batch: Batch) -> None:
+        store, run, cv, ts = self._store, batch.run, batch.cv, batch.ts
+        fields = _fields_in(store, batch)
+        _require_next(store, batch, self._status)
+        book = store.books.get(run)
+        siblings = {primitive.name: primitive for primitive in store.siblings or ()}
+        events = siblings.get("events")
+        count = batch.length(events) + sum(p is events for p, _, _ in batch.installs) if events is not None else 0
+        payload = _pack((run, None, cv, ts, self._status, self._reason, count, (book.tx_count if book else 0) + 1))
+        ended = _ended(fields, self._status, self._reason, ts)
+        batch.add(END, payload, store, None, (cv, _pack(ended), ts, None, None))
+
+    def check(self, run: bytes, start: int) -> None:
+        """Nothing: the step of life is checked when this is staged."""
+
+
+class _Erase:
+    lifecycle = True
+
+    def __init__(self, store: RunStore, force: bool) -> None:
+        self._store = store
+        self._force = force
+
+    def stage(self, batch: Batch) -> None:
+        status = self._store.status(batch.run, batch)
+        if status is RunStatus.NOT_FOUND:
+            raise _unknown(batch.run)
+        if status is RunStatus.ACTIVE and not self._force:
+            raise RunNotActive(
+                f"run {run_text(batch.run)} is active",
+                status=status.value,
+                remedy="End it first, or delete it with force.",
+            )
+        payload = _pack((batch.run, None, batch.cv, batch.ts, {"deleted": True}))
+        batch.add(UPDATE, payload, self._store, None, (batch.cv, None, batch.ts, _GONE, None))
+
+    def check(self, run: bytes, start: int) -> None:
+        """Nothing: deleting has the last word."""
+
+
+def _fields_in(store: RunStore, batch: Batch) -> dict[str, Any]:
+    record = batch.latest(store, None)
+    if record is None or record[1] is None:
+        raise _unknown(batch.run)
+    return _dict(record[1])
+
+
+def _require_next(store: RunStore, batch: Batch, status: str) -> None:
+    now = store.status(batch.run, batch)
+    if status not in _NEXT[now.value]:
+        raise RunNotActive(
+            f"run {run_text(batch.run)} is {now.value} and cannot become {status}",
+            status=now.value,
+            remedy="A finished run stays finished; begin another one."
+            if now.value in _ENDS or now is RunStatus.ARCHIVED
+            else "Resume the run first.",
+        )
+
+
+def _take_status(book: RunBook, fields: Mapping[str, Any]) -> None:
+    book.status = fields["status"]
+    book.writable = fields["status"] == "active"
+    book.orphaned = False
+
+
+def _created(
+    name: str | None,
+    parent: bytes | None,
+    tags: Sequence[str],
+    metadata: Mapping[str, Any],
+    ts: int,
+    owner: Sequence[Any] | None,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "parent": parent,
+        "tags": list(tags),
+        "metadata": dict(metadata),
+        "status": "paused",  # until its beginning, which stands in the same transaction
+        "created_at": ts,
+        "started_at": None,
+        "ended_at": None,
+        "reason": None,
+        "owner": list(owner) if owner is not None else None,
+    }
+
+
+def _begun(fields: Mapping[str, Any], ts: int) -> dict[str, Any]:
+    return {**fields, "status": "active", "started_at": ts}
+
+
+def _ended(fields: Mapping[str, Any], status: str, reason: str | None, ts: int) -> dict[str, Any]:
+    return {**fields, "status": status, "reason": reason, "ended_at": ts}
+
+
+def _unknown(run: bytes) -> RunNotFound:
+    return RunNotFound(
+        f"no run {run_text(run)}", remedy="See `devstate run list`; a run must be begun before it is used."
+    )

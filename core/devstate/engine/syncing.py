@@ -1,0 +1,125 @@
+"""One sync for many commits: whoever waits first leads, the others are served by the same call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .errors import DurabilityError
+
+__all__ = ["Flusher", "GroupSync"]
+
+
+class GroupSync:
+    """How far the log is on the device.
+
+    `sync` makes it so: it syncs, and returns the LSN up to which that counts; it raises DurabilityError, after
+    which nothing is ever synced again, since the kernel may have dropped what it could not write.
+    `on_advance` is told each new `synced`, outside of the lock, by the thread that led.
+    """
+
+    __slots__ = ("_changed", "_failure", "_leading", "_sync", "on_advance", "synced")
+
+    def __init__(self, synced: int, sync: Callable[[], int]) -> None:
+        self.synced = synced
+        self._sync = sync
+        self._changed = threading.Condition(threading.Lock())
+        self._leading = False
+        self._failure: DurabilityError | None = None
+        self.on_advance: Callable[[int], None] | None = None
+
+    def through(self, lsn: int) -> None:
+        """Return when everything before `lsn` is durable. Raises DurabilityError."""
+        while self.synced < lsn:
+            with self._changed:
+                while self._leading and self.synced < lsn and self._failure is None:
+                    self._changed.wait()
+                if self._failure is not None:
+                    raise DurabilityError(
+                        self._failure.message,
+                        committed=None,
+                        path=self._failure.path,
+                        remedy=self._failure.remedy,
+                    )
+                if self.synced >= lsn:
+                    return
+                self._leading = True
+            self._lead()
+
+    def advance(self, lsn: int) -> None:
+        """Take note that somebody else made the log durable through `lsn`."""
+        with self._changed:
+            self.synced = max(self.synced, lsn)
+
+    def retire(self, close: Callable[[], None]) -> None:
+        """Close a descriptor as soon as no sync uses it."""
+        with self._changed:
+            while self._leading:
+                self._changed.wait()
+            close()
+
+    def _lead(self) -> None:
+        reached, failure = self.synced, None
+        try:
+            reached = self._sync()
+        except DurabilityError as error:
+            failure = error
+            raise
+        finally:
+            with self._changed:
+                self._leading = False
+                self._failure = failure
+                self.synced = max(self.synced, reached)
+                self._changed.notify_all()
+        if self.on_advance is not None:
+            self.on_advance(self.synced)
+
+
+class Flusher:
+    """The thread that syncs a buffered log `interval` seconds after a commit, or sooner when told to.
+
+    `flush` raises DurabilityError when the device fails; the thread ends then, and the log refuses writes.
+    While nothing is committed the thread sleeps.
+    """
+
+    __slots__ = ("_ended", "_flush", "_interval", "_something", "_soon", "_thread", "armed")
+
+    def __init__(self, flush: Callable[[], None], interval: float) -> None:
+        self._flush = flush
+        self._interval = interval
+        self._something = threading.Event()
+        self._soon = threading.Event()
+        self._ended = False
+        self.armed = False
+        self._thread = threading.Thread(target=self._work, name="devstate-wal-sync", daemon=True)
+        self._thread.start()
+
+    def arm(self) -> None:
+        """There is something to sync when the interval is over."""
+        self.armed = True
+        self._something.set()
+
+    def soon(self) -> None:
+        """Do not wait for the interval."""
+        self._soon.set()
+
+    def close(self) -> None:
+        """End the thread; returns when it has."""
+        self._ended = True
+        self._soon.set()
+        self._something.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            self._something.wait()
+            self._soon.wait(self._interval)
+            if self._ended:
+                return
+            self._something.clear()
+            self._soon.clear()
+            self.armed = False
+            try:
+                self._flush()
+            except DurabilityError:
+                return  # the log remembers it and says so to each later commit

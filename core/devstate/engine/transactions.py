@@ -1,0 +1,280 @@
+"""Transactions: one run, one thread, snapshot isolation with a check at the commit.
+
+A transaction reads the state at the commit it began with, plus what it queued itself. Its operations are staged
+at the call against that view, so that errors and provisional results come at once, and staged again at the commit
+against the newest state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from threading import get_ident
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from .batch import Draft, Operation
+from .context import scanned
+from .errors import (
+    AlreadyExists,
+    CasMismatch,
+    ConflictError,
+    DatabaseClosed,
+    EngineError,
+    NestedTransactionError,
+    NotFound,
+    PathError,
+    RunNotActive,
+    RunNotFound,
+)
+from .versions import Record, visible_at
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from .commit import Committer
+    from .primitive import Key, StoragePrimitive
+
+__all__ = ["CommitInfo", "Transaction"]
+
+
+class CommitInfo(msgspec.Struct, frozen=True):
+    """What a commit came to: its version, time (us) and number of entries; version 0 where nothing was written.
+
+    `results` are the final results of the queued operations, in order: versions and sequence numbers that were
+    provisional before.
+    """
+
+    cv: int
+    ts: int
+    entries: int
+    results: tuple[Any, ...]
+
+
+class Transaction:
+    """Reads and queued writes of one run; a context of `devstate.engine.context`.
+
+    Use it as a context manager: it commits at the end of the block, and rolls back when that raises.
+    """
+
+    def __init__(
+        self, committer: Committer, run: bytes, *, span_ids: Callable[[], str], serializable: bool, durable: bool
+    ) -> None:
+        self.run = run
+        self.commit_info: CommitInfo | None = None
+        self._committer = committer
+        self._thread = get_ident()
+        self._serializable = serializable
+        self._durable = durable
+        self._span_ids = span_ids
+        self._operations: list[Operation] = []
+        self._reads: dict[tuple[StoragePrimitive, Key], tuple[int, list[Any] | None]] = {}
+        self._scans: list[tuple[StoragePrimitive, str, list[tuple[Any, int]]]] = []
+        if self._thread in committer.transactions:
+            raise NestedTransactionError(
+                "this thread has a transaction open",
+                remedy="Use that one; a transaction has no part that commits by itself.",
+            )
+        committer.require_run(run)
+        self.start = committer.begin()
+        committer.transactions[self._thread] = self
+        self._open = True
+        self._draft = Draft(run, self.start, max(committer.now(), committer.ts))
+        self._handles: dict[str, Any] = {}
+
+    # -- handles of the primitives
+
+    def ext(self, name: str) -> Any:
+        """The handle of a kind of records by its name, as `ext("kv")`."""
+        handle = self._handles.get(name)
+        if handle is None:
+            handle = self._handles[name] = self._committer.primitives.named(name).handle(self)
+        return handle
+
+    # -- Context
+
+    def record(self, primitive: StoragePrimitive, key: Key, scope: Any = None) -> Record | None:
+        self._require_open()
+        draft = self._draft
+        assert draft.pending is not None
+        own = draft.pending.get((primitive.type_id, key))
+        if own is not None and scope is None:
+            return own
+        record = visible_at(primitive.latest(self.run, key), self.start)
+        if primitive.validated:
+            self._note_read(primitive, key, record, scope)
+        return record if own is None else own
+
+    def records(self, primitive: StoragePrimitive, keys: Sequence[Key]) -> dict[Any, Record]:
+        found = {key: self.record(primitive, key) for key in keys}
+        return {key: record for key, record in found.items() if record is not None}
+
+    def live(self, primitive: StoragePrimitive, prefix: str = "") -> Iterable[tuple[Any, Record]]:
+        self._require_open()
+        found = scanned(primitive, self.run, prefix, self.start)
+        if self._serializable:
+            self._scans.append((primitive, prefix, [(key, record[0]) for key, record in found]))
+        pending = self._draft.pending
+        assert pending is not None
+        own = {key: record for (kind, key), record in pending.items() if kind == primitive.type_id}
+        if not own:
+            return found
+        merged = dict(found)
+        merged.update({key: record for key, record in own.items() if isinstance(key, str) and key.startswith(prefix)})
+        return sorted(
+            ((key, record) for key, record in merged.items() if record[1] is not None), key=lambda item: item[0]
+        )
+
+    def length(self, primitive: StoragePrimitive) -> int:
+        self._require_open()
+        pending = self._draft.pending
+        assert pending is not None
+        before = primitive.length_at(self.run, self.start)
+        return before + sum(1 for kind, key in pending if kind == primitive.type_id and self._is_new(primitive, key))
+
+    def write(self, operation: Operation) -> Any:
+        self._require_open()
+        if self._committer.write_obstacle is not None:
+            raise self._committer.write_obstacle()
+        self._committer.primitives.admit(self.run, operation.lifecycle, self._draft)
+        result = operation.stage(self._draft)
+        self._operations.append(operation)
+        return result
+
+    def now(self) -> int:
+        return self._committer.now()
+
+    def new_span_id(self) -> str:
+        return self._span_ids()
+
+    # -- the end
+
+    def commit(self) -> CommitInfo:
+        """Write everything that was queued, at once. Raises ConflictError (nothing was written then), DurabilityError.
+
+        With strict durability, or a transaction begun with it, this returns when it is on the device.
+        """
+        self._require_open()
+        committer = self._committer
+        try:
+            if not self._operations:
+                self.commit_info = CommitInfo(0, 0, 0, ())
+                return self.commit_info
+            batch, results, end = self._committed(committer)
+        finally:
+            self._finish()
+        written = len(batch.entries)
+        self.commit_info = CommitInfo(
+            batch.cv if written else 0, batch.ts if written else 0, written, tuple(results)
+        )
+        if end and committer.log is not None and (self._durable or committer.strict):
+            committer.log.sync_through(end)
+        return self.commit_info
+
+    def rollback(self) -> None:
+        """Forget everything that was queued."""
+        if self._open:
+            self._finish()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.rollback()
+        elif self._open:
+            self.commit()
+
+    # -- how
+
+    def _committed(self, committer: Committer) -> tuple[Any, list[Any], int]:
+        self._committer.follow()
+        try:
+            return committer.commit(self.run, self._operations, self._check)
+        except (RunNotFound, RunNotActive) as error:
+            conflict = ConflictError(
+                f"the run was changed by another commit: {error.message}",
+                kind="run state",
+                primitive="runs",
+                key=None,
+                remedy=error.remedy,
+            )
+            conflict.retryable = False
+            raise conflict from None
+        except CasMismatch as error:
+            raise ConflictError(
+                error.message,
+                kind="cas",
+                primitive=error.primitive,
+                key=error.key,
+                expected=error.expected,
+                found=error.found,
+            ) from None
+        except (PathError, NotFound, AlreadyExists) as error:
+            # It fitted what this transaction saw, so somebody else changed the record since.
+            raise ConflictError(
+                f"another commit came between: {error.message}",
+                kind="json write-write" if isinstance(error, PathError) else "read-write",
+                primitive="",
+                key=error.position,
+            ) from None
+
+    def _check(self) -> None:
+        """Under the commit lock: whether what was read and written still fits."""
+        if not self._operations:
+            return
+        run, start = self.run, self.start
+        for (primitive, key), (seen, scopes) in self._reads.items():
+            found = primitive.check_read(run, key, seen, scopes, start)
+            if found is not None:
+                kind = "read-write" if scopes is None else "json read-write"
+                raise ConflictError(
+                    f"{primitive.name} {key!r} was read at version {seen} and is at {found} now",
+                    kind=kind,
+                    primitive=primitive.name,
+                    key=key,
+                    expected=seen,
+                    found=found,
+                )
+        for operation in self._operations:
+            operation.check(run, start)
+        for primitive, prefix, seen_keys in self._scans:
+            now = [(key, record[0]) for key, record in scanned(primitive, run, prefix, 1 << 62)]
+            if now != seen_keys:
+                raise ConflictError(
+                    f"{primitive.name} keys that begin with {prefix!r} changed since they were listed",
+                    kind="scan",
+                    primitive=primitive.name,
+                    key=prefix,
+                )
+
+    def _note_read(self, primitive: StoragePrimitive, key: Key, record: Record | None, scope: Any) -> None:
+        place = (primitive, key)
+        noted = self._reads.get(place)
+        if noted is None:
+            self._reads[place] = (record[0] if record is not None else 0, None if scope is None else [scope])
+        elif noted[1] is not None:
+            if scope is None:
+                self._reads[place] = (noted[0], None)
+            else:
+                noted[1].append(scope)
+
+    def _is_new(self, primitive: StoragePrimitive, key: Key) -> bool:
+        return visible_at(primitive.latest(self.run, key), self.start) is None
+
+    def _require_open(self) -> None:
+        if not self._open:
+            raise DatabaseClosed("the transaction has ended", remedy="Begin another one.")
+        if get_ident() != self._thread:
+            raise EngineError("a transaction belongs to the thread that began it", remedy="Begin one in each thread.")
+        if self._committer.obstacle is not None:
+            raise self._committer.obstacle()
+
+    def _finish(self) -> None:
+        self._open = False
+        committer = self._committer
+        committer.transactions.pop(self._thread, None)
+        committer.end(self.start)
