@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import TypeVar
 
-__all__ = ["DocKey", "count_of", "idf", "weigh"]
+__all__ = ["DocKey", "K", "count_of", "idf", "tf_of", "weigh"]
 
 DocKey = str | int
 """What a document is known by. All keys of one index are of one kind: ties are settled by their order."""
+
+K = TypeVar("K", str, int)
 
 K1 = 1.2
 B = 0.75
@@ -32,12 +36,17 @@ def count_of(tf: int, length: int) -> int:
     return tf << _LENGTH_BITS | length
 
 
+def tf_of(count: int) -> int:
+    """The occurrences in a `count_of`."""
+    return count >> _LENGTH_BITS
+
+
 def idf(documents: int, having: int) -> float:
     """The weight of a term that `having` of `documents` documents contain; above 0."""
     return math.log((documents - having + 0.5) / (having + 0.5) + 1.0)
 
 
-def weigh[K: DocKey](
+def weigh(
     counts: Mapping[K, int], *, documents: int, length_sum: int, expired: Callable[[], bool]
 ) -> dict[K, float] | None:
     """The weight of one term in each document that has it (`counts`: document -> `count_of`).
@@ -48,15 +57,13 @@ def weigh[K: DocKey](
     average = length_sum / documents if documents else 0.0
     by_count: dict[int, float] = {}
     for count in set(counts.values()):
-        tf = count >> _LENGTH_BITS
+        tf = tf_of(count)
         length = count & _LENGTH_MASK
         by_count[count] = factor * tf / (tf + K1 * (1.0 - B + B * length / average))
-    if len(counts) <= _BATCH:
-        return {key: by_count[count] for key, count in counts.items()}
+    pairs = zip(counts, map(by_count.__getitem__, counts.values()), strict=True)
     weights: dict[K, float] = {}
-    items = list(counts.items())
-    for start in range(0, len(items), _BATCH):
+    for _ in range(0, len(counts), _BATCH):
         if expired():
             return None
-        weights.update({key: by_count[count] for key, count in items[start : start + _BATCH]})
+        weights.update(islice(pairs, _BATCH))
     return weights

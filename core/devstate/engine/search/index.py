@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Generic
 
-from .bm25 import DocKey, count_of, weigh
+from .bm25 import K, count_of, tf_of, weigh
 from .ranking import Column, Ranking, column, top
 from .tokens import tokens
 
 __all__ = ["InvertedIndex"]
 
-# Up to so many documents a term's column is put in order at its first use, above at its second: between two
-# changes of the index most terms are asked for once. Beyond the larger number sorting would outlast a time budget.
-_ORDER_AT_ONCE = 1_000
+# A term in more documents than this is ranked without putting them in order: sorting cannot be interrupted, and
+# would outlast a time budget.
 _ORDER_AT_MOST = 100_000
 
 
-class InvertedIndex[K: DocKey]:
+class InvertedIndex(Generic[K]):
     """Terms of documents, with BM25 ranking. Keys are all texts or all integers."""
 
-    __slots__ = ("_columns", "_documents", "_length_sum", "_terms", "watermark")
+    __slots__ = ("_columns", "_counts", "_documents", "_length_sum", "_terms", "watermark")
 
     def __init__(self, watermark: int = 0) -> None:
         self.watermark = watermark
@@ -32,6 +32,8 @@ class InvertedIndex[K: DocKey]:
         self._terms: dict[str, tuple[str, dict[K, int]]] = {}
         self._documents: dict[K, tuple[str, ...]] = {}
         self._length_sum = 0
+        # One object of each count in use: there are few, and to weigh a term is to look each of them up.
+        self._counts: dict[int, int] = {}
         self._columns: dict[str, Column[K]] = {}  # of the terms asked for since the last change
 
     def __len__(self) -> int:
@@ -49,12 +51,13 @@ class InvertedIndex[K: DocKey]:
         words = tokens(text)
         length = len(words)
         terms = self._terms
+        once = self._shared(count_of(1, length))
         mine: list[str] = []
         for word, tf in Counter(words).items():
             known = terms.get(word)
             if known is None:
                 known = terms[word] = (word, {})
-            known[1][key] = count_of(tf, length)
+            known[1][key] = once if tf == 1 else self._shared(count_of(tf, length))
             mine.append(known[0])
         self._documents[key] = tuple(mine)
         self._length_sum += length
@@ -70,7 +73,7 @@ class InvertedIndex[K: DocKey]:
         length = 0
         for word in mine:
             counts = terms[word][1]
-            length += counts.pop(key) >> 32
+            length += tf_of(counts.pop(key))
             if not counts:
                 del terms[word]
         self._length_sum -= length
@@ -105,6 +108,9 @@ class InvertedIndex[K: DocKey]:
             columns.append(part)
         return top(columns, k, accept=accept, expired=expired)
 
+    def _shared(self, count: int) -> int:
+        return self._counts.setdefault(count, count)
+
     def _column(self, term: str, counts: dict[K, int], expired: Callable[[], bool]) -> Column[K] | None:
         part = self._columns.get(term)
         if part is None:
@@ -113,10 +119,5 @@ class InvertedIndex[K: DocKey]:
             )
             if weights is None:
                 return None
-            part = column(weights, ordered=len(weights) <= _ORDER_AT_ONCE)
-        elif not part.ordered and len(part.keys) <= _ORDER_AT_MOST:
-            part = column(part.weights, ordered=True)
-        else:
-            return part
-        self._columns[term] = part
+            part = self._columns[term] = column(weights, ordered=len(weights) <= _ORDER_AT_MOST)
         return part

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from heapq import heappush, heapreplace
+from typing import Generic
 
 import msgspec
 
-from .bm25 import DocKey
+from .bm25 import K
 
 __all__ = ["Column", "Ranking", "column", "top"]
 
@@ -23,7 +24,7 @@ _STEP = 32
 _CHECK = 256
 
 
-class Column[K: DocKey](msgspec.Struct, frozen=True, gc=False):
+class Column(msgspec.Struct, Generic[K], frozen=True, gc=False):
     """One term: its weight in each document, the documents, and whether they stand heaviest first."""
 
     weights: dict[K, float]
@@ -32,7 +33,7 @@ class Column[K: DocKey](msgspec.Struct, frozen=True, gc=False):
     heaviest: float
 
 
-class Ranking[K: DocKey](msgspec.Struct, frozen=True):
+class Ranking(msgspec.Struct, Generic[K], frozen=True):
     """The best documents as (score, key), best first, equals by key; how many were looked at; cut by time?"""
 
     hits: list[tuple[float, K]]
@@ -40,15 +41,15 @@ class Ranking[K: DocKey](msgspec.Struct, frozen=True):
     cut: bool
 
 
-def column[K: DocKey](weights: dict[K, float], *, ordered: bool) -> Column[K]:
-    """The column of these weights. To order it costs more than to rank once, and pays from the second time."""
+def column(weights: dict[K, float], *, ordered: bool) -> Column[K]:
+    """The column of these weights."""
     if ordered:
         keys = sorted(weights, key=weights.__getitem__, reverse=True)
         return Column(weights, keys, True, weights[keys[0]] if keys else 0.0)
     return Column(weights, list(weights), False, max(weights.values(), default=0.0))
 
 
-def top[K: DocKey](
+def top(
     columns: Sequence[Column[K]],
     k: int,
     *,
@@ -93,7 +94,7 @@ def top[K: DocKey](
     return Ranking(found[:k], len(seen), cut)
 
 
-def _bound[K: DocKey](columns: Sequence[Column[K]], at: int) -> float:
+def _bound(columns: Sequence[Column[K]], at: int) -> float:
     """No document that stands from `at` on in every column, or is in none of them, scores above this."""
     bound = 0.0
     for part in columns:
@@ -102,5 +103,5 @@ def _bound[K: DocKey](columns: Sequence[Column[K]], at: int) -> float:
     return bound
 
 
-def _best_first[K: DocKey](hit: tuple[float, K]) -> tuple[float, K]:
+def _best_first(hit: tuple[float, K]) -> tuple[float, K]:
     return (-hit[0], hit[1])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from .bm25 import DocKey, count_of, weigh
+from .bm25 import K, count_of, weigh
 from .ranking import Ranking, column, top
 from .tokens import tokens
 
@@ -17,7 +17,7 @@ __all__ = ["scan"]
 _CHECK = 256
 
 
-def scan[K: DocKey](
+def scan(
     texts: Iterable[tuple[K, str]],
     terms: Sequence[str],
     k: int,
