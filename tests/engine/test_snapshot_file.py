@@ -199,6 +199,10 @@ def test_the_usual_limit_of_a_section() -> None:
     assert contents.info.records == {1: 20}
 
 
+def test_the_last_section_counts_in_order() -> None:
+    assert encode_end({6: (1, 1), 1: (2, 9)}) == encode({"counts": {1: [2, 9], 6: [1, 1]}})
+
+
 def test_an_empty_state() -> None:
     contents = read(written({1: []}))
     assert (contents.sections, contents.info.records) == ((), {})
@@ -273,6 +277,9 @@ def test_round_trip(types: Types, limit: int, timestamp: int, wal_offset: int) -
     assert records_of(contents) == {type_id: records for type_id, records in ordered.items() if records}
     assert (contents.info.timestamp, contents.info.wal_offset) == (timestamp, wal_offset)
     assert contents.info == check(data)
+    for _, part in contents.sections:
+        count, _ = array_header(part) or (0, 0)
+        assert len(part) <= limit or count == 1
     again = ((number, map(bytes, iter_records(part))) for number, part in contents.sections)
     assert state_digest(again) == state_digest(ordered.items())
 
@@ -291,6 +298,8 @@ def test_the_digest_is_of_type_length_and_bytes_of_each_record() -> None:
 def test_the_digest_of_much() -> None:
     records = [bytes([number % 251]) * 40_000 for number in range(80)]
     once = state_digest([(1, records)])
+    whole = b"".join(struct.pack("<BQ", 1, len(record)) + record for record in records)
+    assert once == hashlib.sha256(whole).hexdigest()
     assert once == state_digest([(1, records[:41]), (1, iter(records[41:])), (2, [])])
     assert once != state_digest([(1, records[:79])])
 
@@ -363,6 +372,7 @@ def changed_meta(**changes: object) -> bytes:
     [
         (sound(TWO, ONE, end=BOTH), "order"),
         (sound(ONE, REAL_META, TWO, end=BOTH), "order"),
+        (sound(REAL_META, ONE, TWO, end=BOTH), "order"),
         (sound(meta=ONE), "meta"),
         (sound(meta=b""), "meta"),
         (sound(meta=section(META_TYPE, b"")), "meta"),
@@ -375,6 +385,7 @@ def changed_meta(**changes: object) -> bytes:
         (sound(meta=changed_meta(cv=-1)), "meta"),
         (sound(meta=section(META_TYPE, encode_meta(META).replace(b"plug", b"\xff\xff\xff\xff"))), "meta"),
         (sound(meta=changed_meta(ext={255: ["x", 1]})), "meta"),
+        (sound(meta=changed_meta(later="x" * (2 << 20))), "meta"),
         (sound(ONE, TWO, end=b""), "end"),
         (sound(ONE, TWO, end=section(END_TYPE, b"\x80")), "end"),
         (sound(ONE, TWO, end=BOTH + b"\0"), "end"),
@@ -389,6 +400,7 @@ def changed_meta(**changes: object) -> bytes:
         (sound(section(1, b"\xdd\x00"), TWO, end=BOTH), "section"),
         (sound(section(1, b"\xdd\xff\xff\xff\xff\x01"), end=BOTH), "section"),
         (sound(ONE, end=struct.pack("<BQ", 2, 2**63)), "section"),
+        (sound(end=struct.pack("<BQ", END_TYPE, 10) + b"\x81\xa6counts\x80"), "section"),
         (sound(ONE, end=struct.pack("<BQ", 2, 2**64 - 1)), "section"),
         (sound(ONE, end=b"\x02\x00\x00"), "section"),
     ],

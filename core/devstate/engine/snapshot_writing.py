@@ -284,7 +284,7 @@ class _Output:
             done += len(data)
             if done > self.size:
                 break
-        if done != self.size or found != crc or tail != CHECKSUM.pack(crc):
+        if found != crc or tail != CHECKSUM.pack(crc):
             raise DurabilityError(
                 f"{self._path} does not read back as it was written",
                 committed=True,
