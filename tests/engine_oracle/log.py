@@ -7,8 +7,9 @@ It walks the segments of `history/` and `wal/` as one run of bytes, with these r
   It is applied when it is placed, has no entry too many, and its `cv` follows on the last one.
 * Whatever is not that is a defect. After a defect good entries are looked for at every byte (by the salt), and what the
   first whole frame with a `cv` above the last one says decides. Placed and the very next `cv`: nothing committed lay
-  in the gap, and reading goes on ("gap"). Otherwise committed data is gone or displaced, and nothing more is applied ("lost").
-  No such frame up to the end: a torn tail ("torn"). Frames at or below the last `cv` are copies and prove nothing.
+  in the gap, and reading goes on ("gap"). Otherwise committed data is gone or displaced: nothing more is applied
+  ("lost"). No such frame up to the end: a torn tail ("torn"). Frames at or below the last `cv` are copies and prove
+  nothing.
 """
 
 from __future__ import annotations

@@ -196,7 +196,7 @@ _FIXED_EXTENSIONS = {0xD4: 1, 0xD5: 2, 0xD6: 4, 0xD7: 8, 0xD8: 16}
 
 
 def same(one: object, other: object) -> bool:
-    """Typed deep equality: `1`, `1.0` and `True` differ, so do 0.0 and -0.0; NaN is itself; order of keys is nothing."""
+    """Typed deep equality: `1`, `1.0` and `True` differ, so do 0.0 and -0.0; NaN is itself; key order is nothing."""
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     if isinstance(one, dict) and isinstance(other, dict):

@@ -55,7 +55,7 @@ def parse_snapshot(data: bytes) -> dict[str, Any]:
     """A whole snapshot: `version`, `timestamp`, `wal_offset`, `meta` (a map), `sections`, `opaque`, `counts`.
 
     `sections` has for each known type a list of records, each a dict by the names of `FIELDS`; `opaque` has for each
-    other type the list of the bytes of its sections; `counts` is what the end section says: {type: [sections, records]}.
+    other type the list of the bytes of its sections; `counts` is that of the end section: {type: [sections, records]}.
 
     Raises:
         UnsupportedSnapshot: The version is not 1.

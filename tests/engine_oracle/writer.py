@@ -1,7 +1,8 @@
 """A small independent writer of logs and databases, so that files for attacks are built without the product.
 
-A transaction is a dict with `run` (16 bytes), `ts`, and `entries`: a list of (type, key, *the elements after the first
-four). Run, cv and ts of each entry are put in here. Commits are numbered from 1 without holes unless a dict has its own `cv`.
+A transaction is a dict with `run` (16 bytes), `ts`, and `entries`: a list of (type, key, *the elements after
+the first four). Run, cv and ts of each entry are put in here. Commits are numbered from 1 without holes,
+unless a dict has its own `cv`.
 """
 
 from __future__ import annotations
