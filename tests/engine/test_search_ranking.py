@@ -109,6 +109,15 @@ def test_a_scan_gives_the_same(seed: int, terms: list[str], k: int, filtered: bo
     assert scan(shuffled, terms, k, accept=chosen).hits == ranking.hits
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_the_last_document_of_each_term_is_looked_at(ordered: bool) -> None:
+    # 33 documents a term, 32 being looked at in one turn; the best stands last in both.
+    first = {**{f"a{number:02}": 10.0 for number in range(32)}, "best": 10.0}
+    second = {**{f"b{number:02}": 5.0 for number in range(32)}, "best": 5.0}
+    columns = [column(part, ordered=ordered) for part in (first, second)]
+    assert top(columns, 1, accept=None, expired=lambda: False).hits == [(15.0, "best")]
+
+
 @settings(max_examples=60, deadline=None)
 @given(_SEEDS, _TERMS, st.integers(1, 10))
 def test_columns_in_order_or_not_rank_alike(seed: int, terms: list[str], k: int) -> None:
@@ -157,6 +166,7 @@ def test_an_index_that_was_changed_is_as_one_built_anew(steps: list[tuple[str, i
             assert index.top(_WORDS[:3], 5).hits == scan(documents.items(), _WORDS[:3], 5).hits
         assert len(index) == len(documents)
         assert (key in index) is (key in documents)
+        assert index.term_count() == len({word for text in documents.values() for word in text.split()})
     assert index.top(_WORDS[:4], 20).hits == scan(documents.items(), _WORDS[:4], 20).hits
 
 

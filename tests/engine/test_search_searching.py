@@ -218,6 +218,9 @@ def test_of_time_that_runs_out_a_shorter_answer_comes(indexed: bool) -> None:
     assert 0 < short.stats.candidates < 3000
     assert short.stats.elapsed_us >= 6000
     assert len(short.hits) == 10
+    alone = search([kv], "word common", budget=Budget(milliseconds=6), clock_us=_ticking(1000))
+    assert alone.truncated
+    assert alone.hits == short.hits
     enough = search([kv, event], "word common", budget=Budget(milliseconds=60_000), clock_us=_ticking(1000))
     assert not enough.truncated
     assert enough.stats.primitives_searched == ("kv", "event")

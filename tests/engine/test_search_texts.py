@@ -126,6 +126,8 @@ def test_words_of_other_scripts_are_found_where_they_stand() -> None:
 
 
 def test_what_steers_a_screen_is_shown_as_an_escape() -> None:
+    long = "x " * 100 + "red \x1b[31m alert \u202e gnp " + "y " * 100
+    assert r" red \x1b[31m alert \u202e gnp y " in snippet(long, ["alert"])
     assert snippet("red \x1b[31m alert \u202e gnp", ["alert"]) == r"red \x1b[31m alert \u202e gnp"
 
 

@@ -29,6 +29,8 @@ from devstate.engine.search import tokens
         ("हिन्दी में", ["हिन्दी", "में"]),
         ("خطأ في النشر", ["خطأ", "في", "النشر"]),
         ("café cafe\u0301 CAFE\u0301", ["café", "café", "café"]),
+        # The sign below the letter becomes a letter of its own, which the accent must not move to.
+        ("α\u0345\u0301δω ᾴδω", ["άιδω", "άιδω"]),
         ("e\u0301 é", []),
         ("ab \u0301cd \u0301\u0302 ef", ["ab", "cd", "ef"]),
         ("٣٤ x² ½", ["٣٤", "x²"]),

@@ -42,6 +42,10 @@ class InvertedIndex(Generic[K]):
     def __contains__(self, key: object) -> bool:
         return key in self._documents
 
+    def term_count(self) -> int:
+        """The number of different words in all documents."""
+        return len(self._terms)
+
     def add(self, key: K, text: str) -> None:
         """A new document. Raises ValueError where the key is there: `replace` is for that."""
         if key in self._documents:
