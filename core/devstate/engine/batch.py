@@ -34,7 +34,7 @@ class Batch:
     `notes` is for primitives that count within a transaction. All stages run under the commit lock.
     """
 
-    __slots__ = ("cv", "entries", "installs", "notes", "pending", "run", "size", "ts")
+    __slots__ = ("cv", "entries", "installs", "many", "notes", "pending", "run", "size", "ts")
 
     def __init__(self, run: bytes, cv: int, ts: int, *, many: bool) -> None:
         self.run = run
@@ -42,7 +42,8 @@ class Batch:
         self.ts = ts
         self.entries: list[tuple[int, bytes]] = []
         self.installs: list[tuple[StoragePrimitive, Key, Record]] = []
-        self.pending: dict[tuple[int, Key], Record] | None = {} if many else None
+        self.pending: dict[tuple[int, Key], Record] = {}
+        self.many = many
         self.notes: dict[Any, Any] | None = None
         self.size = 0
 
@@ -65,7 +66,7 @@ class Batch:
         self.entries.append((entry_type, payload))
         self.installs.append((primitive, key, record))
         self.size += len(payload)
-        if self.pending is not None:
+        if self.many:
             self.pending[primitive.type_id, key] = record
 
     def note(self, primitive: object, value: Any = None) -> Any:
@@ -90,7 +91,6 @@ class Draft(Batch):
         self.start = start
 
     def latest(self, primitive: StoragePrimitive, key: Key) -> Record | None:
-        assert self.pending is not None
         found = self.pending.get((primitive.type_id, key))
         if found is not None:
             return found

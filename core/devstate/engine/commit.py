@@ -194,6 +194,21 @@ class Committer:
         result = operation.stage(batch)
         return result, self._publish(batch) if batch.entries else 0
 
+    def append_note(self, entry: bytes) -> None:
+        """Append an entry that belongs to no transaction. Raises DurabilityError."""
+        gate = self.gate
+        if gate is not None:
+            with self.lock, gate:
+                self._append_note(entry)
+        else:
+            with self.lock:
+                self._append_note(entry)
+
+    def _append_note(self, entry: bytes) -> None:
+        if self.log is not None and self.write_obstacle is None:
+            self.log.make_room(len(entry))
+            self.log.append(entry)
+
     def commit(
         self, run: bytes, operations: Sequence[Operation], check: Callable[[], None] | None = None
     ) -> tuple[Batch, list[Any], int]:
@@ -294,7 +309,11 @@ class Committer:
                 assert settler is not None
                 if settler.settle(lsn, size, batch.cv):
                     self._install(batch, lsn, sequence)
-                    if self.strict and log is not None and (not self._unsynced or self._unsynced[-1][1] != batch.cv):
+                    if (
+                        self.strict
+                        and log is not None
+                        and (not self._unsynced or self._unsynced[-1][1] != batch.cv)
+                    ):
                         self._unsynced.append((log.end, batch.cv))
                 return
             except DurabilityError:

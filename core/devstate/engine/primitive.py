@@ -126,7 +126,9 @@ class StoragePrimitive:
 
     # -- transactions
 
-    def check_read(self, run: bytes, key: Key, seen: int, scopes: Sequence[Any] | None, start: int) -> int | None:
+    def check_read(
+        self, run: bytes, key: Key, seen: int, scopes: Sequence[Any] | None, start: int
+    ) -> int | None:
         """None where a transaction that began at `start` and read version `seen` may commit, else what is there.
 
         `scopes` are the parts of the record that it read, None for the whole.
@@ -147,6 +149,10 @@ class StoragePrimitive:
 
     def recovered(self, *, alone: bool) -> None:
         """Recovery is complete; `alone`: no other process has the database open."""
+
+    def orphaned(self) -> Iterable[bytes]:
+        """The runs that were begun by a process that is gone. Most kinds know of none."""
+        return ()
 
     # -- readers
 

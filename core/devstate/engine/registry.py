@@ -51,7 +51,9 @@ class Registry:
             raise RegistrationError(f"{sample.name} names an entry type twice")
         for number in types:
             if number in CORE_TYPES or not 0 <= number <= 0xFF:
-                raise RegistrationError(f"entry type {number:#04x} of {sample.name} belongs to the core or to nobody")
+                raise RegistrationError(
+                    f"entry type {number:#04x} of {sample.name} belongs to the core or to nobody"
+                )
             if number in self._owners:
                 raise RegistrationError(
                     f"entry type {number:#04x} of {sample.name} belongs to {self._owners[number]}"
@@ -67,13 +69,24 @@ class Registry:
 
     def instances(self, versions: Versions | None = None) -> Primitives:
         """Fresh, empty instances of every kind."""
-        return Primitives([self._classes[number]() for number in sorted(self._classes)], versions or Versions())
+        return Primitives(
+            [self._classes[number]() for number in sorted(self._classes)], versions or Versions()
+        )
 
 
 class Primitives:
     """One instance of each kind, ascending by type id: the memory of a database or of a replay."""
 
-    __slots__ = ("_by_entry", "_by_id", "_by_name", "_gates", "_keepers", "_listeners", "_ordered", "versions")
+    __slots__ = (
+        "_by_entry",
+        "_by_id",
+        "_by_name",
+        "_gates",
+        "_keepers",
+        "_listeners",
+        "_ordered",
+        "versions",
+    )
 
     def __init__(self, ordered: list[StoragePrimitive], versions: Versions) -> None:
         self.versions = versions
@@ -134,6 +147,15 @@ class Primitives:
         """Tell the kinds that want to know that a transaction is whole."""
         for primitive in self._listeners:
             primitive.transaction_applied(run, cv, ts, lsn)
+
+    def recovered(self, *, alone: bool) -> None:
+        """Tell all that recovery is complete."""
+        for primitive in self._ordered:
+            primitive.recovered(alone=alone)
+
+    def orphaned(self) -> list[bytes]:
+        """The runs whose process is gone, as the kinds that know of it say."""
+        return [run for primitive in self._ordered for run in primitive.orphaned()]
 
     def delete_run(self, run: bytes) -> None:
         """Forget all records of a run, in every kind."""

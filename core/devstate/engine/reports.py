@@ -23,6 +23,8 @@ REASONS = {
     "missing": "a part of the log is missing",
     "overlap": "two files of the log claim the same place",
     "gaps": "more damaged places than are let pass",
+    "inapplicable": "an intact commit that does not fit the state before it",
+    "vanished": "bytes that were there after a clean close are gone",
     "unfinished": "entries without a commit marker",
 }
 """Each `reason` and what it means."""
@@ -54,7 +56,8 @@ class Gap(msgspec.Struct, frozen=True, gc=False):
 class CorruptionReport(msgspec.Struct, frozen=True):
     """Committed data that is damaged, with what is known of it.
 
-    `last_cv` is the last commit that is intact with all before it. `first_cv_after` is the first commit found
+    `last_cv` is the last commit that is intact with all before it, None where one transaction alone was read
+    and nothing else is known. `first_cv_after` is the first commit found
     intact behind the damage, None where none is. `commits_destroyed` counts those that are gone for certain,
     `destroyed_cvs` the first and last of them; at the end of the log there may be more that nobody can count.
     `intact_commits_cut` are whole behind the damage, of the runs `runs_cut` (UUID text), and are cut off
@@ -65,7 +68,7 @@ class CorruptionReport(msgspec.Struct, frozen=True):
     lsn: int
     offset: int
     reason: str
-    last_cv: int
+    last_cv: int | None = None
     detail: str = ""
     end_lsn: int = 0
     first_cv_after: int | None = None
@@ -78,12 +81,14 @@ class CorruptionReport(msgspec.Struct, frozen=True):
     def sentences(self) -> list[str]:
         """The report in words: what and where, what is lost, what to do."""
         more = f" ({self.detail})" if self.detail else ""
-        told = [
-            f"{self.segment}, byte {self.offset} (LSN {self.lsn}): {reason_in_words(self.reason)}{more}.",
+        told = [f"{self.segment}, byte {self.offset} (LSN {self.lsn}): {reason_in_words(self.reason)}{more}."]
+        if self.last_cv is None:
+            return [*told, "Nothing was changed. `devstate db check` shows all damage."]
+        told.append(
             f"Everything up to commit {self.last_cv} is intact."
             if self.last_cv
-            else "No commit before it is intact.",
-        ]
+            else "No commit before it is intact."
+        )
         if self.destroyed_cvs is not None:
             first, last = self.destroyed_cvs
             which = (

@@ -59,7 +59,13 @@ class Transaction:
     """
 
     def __init__(
-        self, committer: Committer, run: bytes, *, span_ids: Callable[[], str], serializable: bool, durable: bool
+        self,
+        committer: Committer,
+        run: bytes,
+        *,
+        span_ids: Callable[[], str],
+        serializable: bool,
+        durable: bool,
     ) -> None:
         self.run = run
         self.commit_info: CommitInfo | None = None
@@ -97,7 +103,6 @@ class Transaction:
     def record(self, primitive: StoragePrimitive, key: Key, scope: Any = None) -> Record | None:
         self._require_open()
         draft = self._draft
-        assert draft.pending is not None
         own = draft.pending.get((primitive.type_id, key))
         if own is not None and scope is None:
             return own
@@ -116,22 +121,25 @@ class Transaction:
         if self._serializable:
             self._scans.append((primitive, prefix, [(key, record[0]) for key, record in found]))
         pending = self._draft.pending
-        assert pending is not None
         own = {key: record for (kind, key), record in pending.items() if kind == primitive.type_id}
         if not own:
             return found
         merged = dict(found)
-        merged.update({key: record for key, record in own.items() if isinstance(key, str) and key.startswith(prefix)})
+        merged.update(
+            {key: record for key, record in own.items() if isinstance(key, str) and key.startswith(prefix)}
+        )
         return sorted(
-            ((key, record) for key, record in merged.items() if record[1] is not None), key=lambda item: item[0]
+            ((key, record) for key, record in merged.items() if record[1] is not None),
+            key=lambda item: item[0],
         )
 
     def length(self, primitive: StoragePrimitive) -> int:
         self._require_open()
         pending = self._draft.pending
-        assert pending is not None
         before = primitive.length_at(self.run, self.start)
-        return before + sum(1 for kind, key in pending if kind == primitive.type_id and self._is_new(primitive, key))
+        return before + sum(
+            1 for kind, key in pending if kind == primitive.type_id and self._is_new(primitive, key)
+        )
 
     def write(self, operation: Operation) -> Any:
         self._require_open()
@@ -269,7 +277,9 @@ class Transaction:
         if not self._open:
             raise DatabaseClosed("the transaction has ended", remedy="Begin another one.")
         if get_ident() != self._thread:
-            raise EngineError("a transaction belongs to the thread that began it", remedy="Begin one in each thread.")
+            raise EngineError(
+                "a transaction belongs to the thread that began it", remedy="Begin one in each thread."
+            )
         if self._committer.obstacle is not None:
             raise self._committer.obstacle()
 

@@ -140,10 +140,22 @@ class RunBook:
     `tx_count - len(lsns)`, which lie before the snapshot that was loaded.
     """
 
-    __slots__ = ("first_cv", "first_lsn", "last_cv", "last_lsn", "lsns", "orphaned", "status", "tx_count", "writable")
+    __slots__ = (
+        "first_cv",
+        "first_lsn",
+        "last_cv",
+        "last_lsn",
+        "lsns",
+        "orphaned",
+        "owner",
+        "status",
+        "tx_count",
+        "writable",
+    )
 
     def __init__(self) -> None:
         self.status: str = "created"
+        self.owner: list[Any] | None = None
         self.writable = False
         self.orphaned = False
         self.tx_count = 0
@@ -221,7 +233,9 @@ class RunStore(MapPrimitive):
             }
             for run, book in self.books.items()
         }
-        records = {run: record for run, kept in self.maps.items() if (record := visible_at(kept.get(None), cv))}
+        records = {
+            run: record for run, kept in self.maps.items() if (record := visible_at(kept.get(None), cv))
+        }
         return _RunsAt(records, accounts)
 
     # -- memory
@@ -262,7 +276,9 @@ class RunStore(MapPrimitive):
             raise RunNotActive(
                 f"run {run_text(run)} is {status.value} and takes no writes",
                 status=status.value,
-                remedy="Resume it first." if status in (RunStatus.PAUSED, RunStatus.ORPHANED) else "Begin another run.",
+                remedy="Resume it first."
+                if status in (RunStatus.PAUSED, RunStatus.ORPHANED)
+                else "Begin another run.",
             )
 
     def require_run(self, run: bytes) -> None:
@@ -282,8 +298,13 @@ class RunStore(MapPrimitive):
 
     def recovered(self, *, alone: bool) -> None:
         for run, book in self.books.items():
-            if book.status == RunStatus.ACTIVE and (alone or not self.owner_alive(self._fields(run).get("owner"))):
+            if book.status == RunStatus.ACTIVE and (
+                alone or not self.owner_alive(self._fields(run).get("owner"))
+            ):
                 book.orphaned, book.writable = True, False
+
+    def orphaned(self) -> list[bytes]:
+        return [run for run in self.books if self.status(run) is RunStatus.ORPHANED]
 
     # -- readers
 
@@ -346,7 +367,12 @@ class RunStore(MapPrimitive):
         if kind == CREATE:
             made = _create_payload(entry.payload)
             told = {"name": made.name, "tags": made.tags, "metadata": made.metadata}
-            return {"op": "create", "key": None, **told, "parent": run_text(made.parent) if made.parent else None}
+            return {
+                "op": "create",
+                "key": None,
+                **told,
+                "parent": run_text(made.parent) if made.parent else None,
+            }
         if kind == BEGIN:
             return {"op": "begin", "key": None}
         if kind == UPDATE:
@@ -509,8 +535,12 @@ class _End:
         book = store.books.get(run)
         siblings = {primitive.name: primitive for primitive in store.siblings or ()}
         events = siblings.get("events")
-        count = batch.length(events) + sum(p is events for p, _, _ in batch.installs) if events is not None else 0
-        payload = _pack((run, None, cv, ts, self._status, self._reason, count, (book.tx_count if book else 0) + 1))
+        count = (
+            batch.length(events) + sum(p is events for p, _, _ in batch.installs) if events is not None else 0
+        )
+        payload = _pack(
+            (run, None, cv, ts, self._status, self._reason, count, (book.tx_count if book else 0) + 1)
+        )
         ended = _ended(fields, self._status, self._reason, ts)
         batch.add(END, payload, store, None, (cv, _pack(ended), ts, None, None))
 
@@ -562,8 +592,11 @@ def _require_next(store: RunStore, batch: Batch, status: str) -> None:
 
 
 def _take_status(book: RunBook, fields: Mapping[str, Any]) -> None:
-    book.status = fields["status"]
-    book.writable = fields["status"] == "active"
+    status, owner = fields["status"], fields.get("owner")
+    if book.orphaned and status == book.status and owner == book.owner:
+        return  # another field changed: its process is still gone
+    book.status, book.owner = status, owner
+    book.writable = status == "active"
     book.orphaned = False
 
 

@@ -1,0 +1,561 @@
+"""From the files of a database to its state: the newest valid snapshot, and the log behind it.
+
+Nothing here changes a file. What is found leads to a `Recovered`: the state, where to append, and what a repair
+(`devstate.engine.repair`) has to put right before that. The same bytes give the same result, always: nothing
+reads a clock (times of the phases apart), and the log is applied through the one `Primitives.apply`.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter_ns
+from typing import Literal
+
+import msgspec
+
+from devstate.durable.files import OS, Files, retried
+from devstate.errors import InputUnreadable
+
+from .envelope import ENTRY_VERSION
+from .errors import (
+    NoRecoveryBaseError,
+    SnapshotCorruptError,
+    UnknownEntryType,
+    UnsupportedFormat,
+    WalCorruptionError,
+)
+from .framing import Transaction
+from .ids import run_text
+from .layout import CLEAN, META, is_temp_name, snapshots_folder, wal_folder
+from .meta import SMALL_FILE_LIMIT, CleanMark, Meta, decode_clean, decode_meta
+from .registry import Primitives, Registry
+from .reports import CorruptionReport, WalkEnd
+from .segments import Segment, SegmentReader, list_segments
+from .snapshot_file import SnapshotInfo
+from .snapshot_reading import check_snapshot, list_snapshots, read_snapshot
+from .versions import Versions
+from .walk import LogWalk, scan_entries
+
+__all__ = ["Recovered", "RecoveryOptions", "RecoveryResult", "apply_transaction", "recover"]
+
+OnCorruption = Literal["raise", "prefix", "read_only"]
+
+
+class RecoveryOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How to open a database whose files are not what a clean close leaves.
+
+    `max_corrupt_entries` bounds harmless gaps: damage that no commit can have been in. `verify_all_checksums`
+    looks at the other retained snapshots too. `rebuild_indexes` derives search indexes at once instead of at the
+    first search. `on_corruption`: what to do where committed data is lost: `raise`, open the intact `prefix` and
+    set the rest aside, or open the prefix `read_only`. `unknown`: `preserve` what no registered kind knows, or `raise`.
+    """
+
+    max_corrupt_entries: int = 10
+    verify_all_checksums: bool = True
+    rebuild_indexes: bool = False
+    on_corruption: OnCorruption = "raise"
+    unknown: Literal["preserve", "raise"] = "preserve"
+
+    @classmethod
+    def default(cls) -> RecoveryOptions:
+        """Ten harmless gaps; lost data raises."""
+        return cls()
+
+    @classmethod
+    def strict(cls) -> RecoveryOptions:
+        """No gap at all; an entry of an unknown kind raises."""
+        return cls(max_corrupt_entries=0, unknown="raise")
+
+    @classmethod
+    def permissive(cls) -> RecoveryOptions:
+        """A hundred harmless gaps; where data is lost, the prefix. Checksums are verified all the same."""
+        return cls(max_corrupt_entries=100, on_corruption="prefix")
+
+
+class RecoveryResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What opening a database came to. Positions are LSNs, times microseconds.
+
+    `transactions_recovered` counts those applied from the log; those in the snapshot are
+    `snapshot_used.transaction_count`. `committed_lost` counts intact commits cut off and commits destroyed.
+    """
+
+    snapshot_used: SnapshotInfo | None = None
+    snapshots_rejected: tuple[tuple[str, str], ...] = ()
+    wal_replay_from_offset: int = 0
+    wal_end_offset: int = 0
+    wal_entries_replayed: int = 0
+    transactions_recovered: int = 0
+    orphaned_transactions: int = 0
+    aborted_transactions: int = 0
+    corrupt_entries_skipped: int = 0
+    unknown_entries_skipped: int = 0
+    unframed_entries: int = 0
+    tail_bytes_discarded: int = 0
+    tail_reason: str | None = None
+    committed_lost: int = 0
+    corruption: CorruptionReport | None = None
+    last_cv: int = 0
+    last_ts: int = 0
+    orphaned_runs: tuple[str, ...] = ()
+    index_rebuilt: bool = False
+    degraded_types: tuple[int, ...] = ()
+    meta_rebuilt: bool = False
+    clean_close: bool = False
+    phases: dict[str, int] = {}
+    recovery_time_micros: int = 0
+
+    @property
+    def has_issues(self) -> bool:
+        """Whether anything was found that a clean close does not leave."""
+        return bool(
+            self.snapshots_rejected
+            or self.orphaned_transactions
+            or self.corrupt_entries_skipped
+            or self.unknown_entries_skipped
+            or self.unframed_entries
+            or self.tail_bytes_discarded
+            or self.committed_lost
+            or self.degraded_types
+            or self.meta_rebuilt
+        )
+
+    def comparable(self) -> RecoveryResult:
+        """The same without times: equal for two recoveries of the same bytes."""
+        return msgspec.structs.replace(self, phases={}, recovery_time_micros=0)
+
+    def summary(self) -> str:
+        """One line for a person."""
+        base = f"snapshot at {self.snapshot_used.wal_offset}" if self.snapshot_used else "empty state"
+        told = [f"{base} + {self.transactions_recovered} transactions = commit {self.last_cv}"]
+        for count, what in (
+            (len(self.snapshots_rejected), "snapshots rejected"),
+            (self.corrupt_entries_skipped, "harmless gaps"),
+            (self.tail_bytes_discarded, "bytes of torn tail discarded"),
+            (self.committed_lost, "committed transactions lost"),
+            (self.unknown_entries_skipped, "entries of unknown kinds kept aside"),
+            (len(self.orphaned_runs), "orphaned runs"),
+        ):
+            if count:
+                told.append(f"{count} {what}")
+        return "; ".join(told)
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """The outcome of `recover`, for the one who opens the database. `cut` says that the log must end at `end_lsn`."""
+
+    meta: Meta
+    primitives: Primitives
+    result: RecoveryResult
+    end: WalkEnd
+    segments: tuple[Segment, ...]
+    opaque: dict[int, list[bytes]]
+    next_tx: int
+    first_history_lsn: int
+    leftovers: tuple[str, ...]
+    commits: tuple[tuple[int, int, int], ...]
+    cut: bool
+    read_only: bool
+
+
+class _Base(msgspec.Struct):
+    """What to start from."""
+
+    primitives: Primitives
+    info: SnapshotInfo | None
+    lsn: int
+    cv: int
+    ts: int
+    next_tx: int
+    opaque: dict[int, list[bytes]]
+    unknown: set[int]
+
+
+def recover(
+    root: str,
+    registry: Registry,
+    versions: Callable[[], Versions],
+    options: RecoveryOptions,
+    *,
+    alone: bool,
+    live: bool = False,
+    prepare: Callable[[Primitives], None] | None = None,
+    files: Files = OS,
+) -> Recovered:
+    """Build the state of the database in folder `root`, which has files of one.
+
+    `alone`: nobody else has it open, so what is not committed never will be. `live`: others may be writing this
+    moment; an unfinished tail is then not judged. Raises WalCorruptionError, NoRecoveryBaseError, UnsupportedFormat,
+    UnknownEntryType, InputUnreadable.
+    """
+    started = perf_counter_ns()
+    phases: dict[str, int] = {}
+    with _collector_resting(), SegmentReader(root, files=files) as reader:
+        with _timed(phases, "discovering"):
+            meta, rebuilt = _identity(root, reader, files)
+            segments = list_segments(root, history=True, files=files)
+            clean = None if live else read_clean(root, files)
+        limit: int | None = None
+        while True:
+            with _timed(phases, "loading"):
+                base, rejected = _base(root, registry, versions, meta, segments, files)
+                if prepare is not None:
+                    prepare(base.primitives)
+            with _timed(phases, "scanning"):
+                walked = _walk(base, segments, reader, meta, options, limit)
+            if walked.refused is None or limit is not None:
+                break
+            limit = walked.refused.lsn  # once more, up to the transaction that could not be applied
+        end = _with_clean(walked.end, clean)
+        if end.lost is not None and options.on_corruption == "raise" and not live:
+            raise _lost(end.lost)
+        with _timed(phases, "rebuilding"):
+            base.primitives.recovered(alone=alone)
+            if options.verify_all_checksums:
+                rejected += _other_snapshots(root, base.info, meta.salt, rejected, files)
+    degraded = tuple(sorted(base.unknown))
+    orphans = tuple(sorted(run_text(run) for run in base.primitives.orphaned()))
+    lost = end.lost
+    result = RecoveryResult(
+        snapshot_used=base.info,
+        snapshots_rejected=tuple(rejected),
+        wal_replay_from_offset=base.lsn,
+        wal_end_offset=end.end_lsn,
+        wal_entries_replayed=walked.applied,
+        transactions_recovered=walked.transactions,
+        orphaned_transactions=end.orphaned_transactions,
+        aborted_transactions=end.aborted_transactions,
+        corrupt_entries_skipped=len(end.gaps),
+        unknown_entries_skipped=walked.unknown,
+        unframed_entries=end.unframed_entries,
+        tail_bytes_discarded=0 if lost is not None or live else end.tail_bytes,
+        tail_reason=None if live else end.tail_reason,
+        committed_lost=0 if lost is None else lost.commits_destroyed + lost.intact_commits_cut,
+        corruption=lost,
+        last_cv=end.last_cv,
+        last_ts=end.last_ts,
+        orphaned_runs=orphans,
+        index_rebuilt=options.rebuild_indexes,
+        degraded_types=degraded,
+        meta_rebuilt=rebuilt,
+        clean_close=clean is not None and lost is None and end.tail_bytes == 0,
+        phases=phases,
+        recovery_time_micros=(perf_counter_ns() - started) // 1000,
+    )
+    return Recovered(
+        meta=meta,
+        primitives=base.primitives,
+        result=result,
+        end=end,
+        segments=segments,
+        opaque=base.opaque,
+        next_tx=max(base.next_tx, end.max_sequence + 1),
+        first_history_lsn=segments[0].start if segments else base.lsn,
+        leftovers=_leftovers(root, files),
+        commits=tuple(walked.commits),
+        cut=lost is not None or end.tail_bytes > 0,
+        read_only=lost is not None and options.on_corruption == "read_only",
+    )
+
+
+def apply_transaction(primitives: Primitives, transaction: Transaction, unknown: set[int]) -> tuple[int, int]:
+    """Apply all entries of one committed transaction; (applied, of unknown kinds).
+
+    `unknown` collects entry types without a handler, or of a later version than the handler knows. Raises whatever
+    an entry that does not fit the state makes its kind raise: such a transaction is damage.
+    """
+    applied = skipped = 0
+    for entry in transaction.entries:
+        if entry.version > ENTRY_VERSION or primitives.handler(entry.entry_type) is None:
+            unknown.add(entry.entry_type)
+            skipped += 1
+        else:
+            primitives.apply(entry)
+            applied += 1
+    primitives.transaction_applied(transaction.run, transaction.cv, transaction.ts, transaction.lsn)
+    return applied, skipped
+
+
+class _Walked(msgspec.Struct):
+    end: WalkEnd
+    applied: int
+    unknown: int
+    transactions: int
+    commits: list[tuple[int, int, int]]
+    refused: Transaction | None
+
+
+COMMIT_STEP = 256
+"""Every so many commits the position of one is kept in memory, for looking up times and versions."""
+
+
+def _walk(
+    base: _Base,
+    segments: tuple[Segment, ...],
+    reader: SegmentReader,
+    meta: Meta,
+    options: RecoveryOptions,
+    limit: int | None,
+) -> _Walked:
+    """Apply the log behind the base; with `limit` (an LSN) only what is before it, the rest counts as lost."""
+    needed = tuple(segment for segment in segments if segment.end > base.lsn or segment is segments[-1])
+    walk = LogWalk(
+        needed,
+        reader=reader,
+        start=base.lsn,
+        last_cv=base.cv,
+        last_ts=base.ts,
+        salt=meta.salt,
+        max_gaps=options.max_corrupt_entries,
+    )
+    applied = unknown = transactions = cut = 0
+    cut_runs: set[bytes] = set()
+    last_cv, last_ts, end_lsn = base.cv, base.ts, base.lsn
+    commits: list[tuple[int, int, int]] = []
+    refused: Transaction | None = None
+    reason = ""
+    for transaction in walk:
+        if refused is not None or (limit is not None and transaction.lsn >= limit):
+            refused = refused or transaction
+            cut += 1
+            cut_runs.add(transaction.run)
+            continue
+        try:
+            count, skipped = apply_transaction(base.primitives, transaction, base.unknown)
+        except Exception as error:
+            refused, reason, cut = transaction, f"{type(error).__name__}: {error}", 1
+            cut_runs.add(transaction.run)
+            continue
+        if skipped and options.unknown == "raise":
+            raise UnknownEntryType(
+                f"commit {transaction.cv} holds entries of kinds that are not registered",
+                types=tuple(sorted(base.unknown)),
+                remedy="Register the plug-in that wrote them, or open without `strict`.",
+            )
+        applied += count
+        unknown += skipped
+        transactions += 1
+        last_cv, last_ts, end_lsn = transaction.cv, transaction.ts, transaction.end
+        if last_cv % COMMIT_STEP == 0 or transactions == 1:
+            commits.append((last_cv, last_ts, transaction.lsn))
+    end = walk.end
+    if refused is not None:
+        segment = max((s for s in needed if s.start <= refused.lsn), key=lambda s: s.start)
+        end = msgspec.structs.replace(
+            end,
+            end_lsn=end_lsn,
+            last_cv=last_cv,
+            last_ts=last_ts,
+            tail_bytes=0,
+            tail_reason=None,
+            lost=CorruptionReport(
+                segment=segment.path,
+                lsn=refused.lsn,
+                offset=refused.lsn - segment.start,
+                reason="inapplicable",
+                last_cv=last_cv,
+                detail=reason,
+                end_lsn=end_lsn,
+                first_cv_after=refused.cv,
+                intact_commits_cut=cut,
+                runs_cut=tuple(sorted(run_text(run) for run in cut_runs)),
+                bytes_cut=end.log_end - end_lsn,
+            ),
+        )
+    return _Walked(end, applied, unknown, transactions, commits, refused)
+
+
+def _with_clean(end: WalkEnd, clean: CleanMark | None) -> WalkEnd:
+    """Bytes that a clean close vouched for and that are gone are lost data, not a torn tail."""
+    if clean is None or end.lost is not None or (clean.end_lsn <= end.end_lsn and clean.cv <= end.last_cv):
+        return end
+    defect = end.tail_defect
+    return msgspec.structs.replace(
+        end,
+        lost=CorruptionReport(
+            segment=defect.segment if defect is not None else "",
+            lsn=end.end_lsn,
+            offset=defect.offset if defect is not None else 0,
+            reason="vanished",
+            detail=f"a clean close left commit {clean.cv}, ending at LSN {clean.end_lsn}",
+            last_cv=end.last_cv,
+            end_lsn=end.end_lsn,
+            commits_destroyed=clean.cv - end.last_cv,
+            destroyed_cvs=(end.last_cv + 1, clean.cv) if clean.cv > end.last_cv else None,
+            bytes_cut=max(0, end.log_end - end.end_lsn),
+        ),
+    )
+
+
+def _identity(root: str, reader: SegmentReader, files: Files) -> tuple[Meta, bool]:
+    """`META`, or, where it is missing, what a snapshot or the log says of the same."""
+    path = os.path.join(root, META)
+    data = read_small(path, files)
+    if data is not None:
+        return decode_meta(data, path), False
+    for found in list_snapshots(root, files):
+        try:
+            meta = read_snapshot(found.path, files=files).meta
+        except SnapshotCorruptError:
+            continue
+        return Meta(db_uuid=meta.db_uuid, salt=meta.salt, created=meta.base_ts), True
+    for segment in list_segments(root, history=True, files=files):
+        for entry in scan_entries(reader.load(segment), segment.start):
+            tx_id = getattr(entry, "tx_id", None)
+            if tx_id is not None and any(tx_id):
+                salt = tx_id[8:]
+                return Meta(
+                    db_uuid=hashlib.sha256(b"devstate" + salt).digest()[:16], salt=salt, created=0
+                ), True
+    raise NoRecoveryBaseError(
+        f"{root} has no META, and neither a snapshot nor a log entry to take the identity from",
+        path=root,
+        remedy="Put the files of the database back, or choose another folder.",
+    )
+
+
+def _base(
+    root: str,
+    registry: Registry,
+    versions: Callable[[], Versions],
+    meta: Meta,
+    segments: tuple[Segment, ...],
+    files: Files,
+) -> tuple[_Base, list[tuple[str, str]]]:
+    """The newest snapshot that is valid, loaded; without one the beginning of the log."""
+    rejected: list[tuple[str, str]] = []
+    for found in list_snapshots(root, files):
+        try:
+            return _loaded(found.path, found.wal_offset, registry, versions, meta.salt, files), rejected
+        except SnapshotCorruptError as error:
+            rejected.append((found.path, error.reason))
+    if not segments or segments[0].start != 0:
+        first = f"it begins at LSN {segments[0].start}" if segments else "there is none"
+        tried = "".join(f"; {os.path.basename(path)} is rejected ({why})" for path, why in rejected)
+        raise NoRecoveryBaseError(
+            f"{root}: no valid snapshot, and no log from LSN 0: {first}{tried}",
+            path=root,
+            remedy="Put back a snapshot, or the segments from LSN 0 on, from a copy of this database.",
+        )
+    return _Base(registry.instances(versions()), None, 0, 0, 0, 1, {}, set()), rejected
+
+
+def _loaded(
+    path: str,
+    wal_offset: int,
+    registry: Registry,
+    versions: Callable[[], Versions],
+    salt: bytes,
+    files: Files,
+) -> _Base:
+    contents = read_snapshot(path, salt=salt, files=files)
+    info, meta = contents.info, contents.meta
+    if info.wal_offset != wal_offset:
+        raise SnapshotCorruptError(
+            f"{path} says LSN {info.wal_offset}, its name another", reason="name", path=path
+        )
+    primitives = registry.instances(versions())
+    opaque: dict[int, list[bytes]] = {}
+    unknown: set[int] = set()
+    for type_id, section in contents.sections:
+        primitive = primitives.numbered(type_id)
+        if primitive is None or meta.ext.get(type_id, ("", 1))[1] > primitive.format:
+            opaque.setdefault(type_id, []).append(bytes(section))
+            unknown.add(type_id)
+            continue
+        try:
+            primitive.snapshot_deserialize(section)
+        except Exception as error:
+            raise SnapshotCorruptError(
+                f"{path}: a section of {primitive.name} cannot be read: {error}", reason="records", path=path
+            ) from None
+    return _Base(primitives, info, info.wal_offset, meta.cv, meta.base_ts, meta.next_tx, opaque, unknown)
+
+
+def _other_snapshots(
+    root: str, used: SnapshotInfo | None, salt: bytes, rejected: list[tuple[str, str]], files: Files
+) -> list[tuple[str, str]]:
+    known = {path for path, _ in rejected} | ({used.path} if used is not None else set())
+    bad: list[tuple[str, str]] = []
+    for found in list_snapshots(root, files):
+        if found.path in known:
+            continue
+        try:
+            check_snapshot(found.path, files, salt=salt)
+        except SnapshotCorruptError as error:
+            bad.append((found.path, error.reason))
+        except UnsupportedFormat:
+            continue  # older than the one in use, and none of our business
+    return bad
+
+
+def read_clean(root: str, files: Files) -> CleanMark | None:
+    """The mark of a clean close; None where there is none, or a damaged one, which proves nothing."""
+    data = read_small(os.path.join(root, CLEAN), files)
+    return decode_clean(data) if data is not None else None
+
+
+def read_small(path: str, files: Files) -> bytes | None:
+    """The content of a small file, None where it is missing. Raises InputUnreadable."""
+    try:
+        fd = retried(files.open, path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
+    try:
+        return retried(files.pread, fd, SMALL_FILE_LIMIT, 0)
+    except OSError as error:
+        raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
+    finally:
+        files.close(fd)
+
+
+def _leftovers(root: str, files: Files) -> tuple[str, ...]:
+    """Files that an interrupted write left, by path."""
+    found: list[str] = []
+    for folder in (root, wal_folder(root), snapshots_folder(root)):
+        try:
+            names = files.listdir(folder)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise InputUnreadable(f"cannot list {folder}: {error.strerror or error}", path=folder) from None
+        found += [os.path.join(folder, name) for name in sorted(names) if is_temp_name(name)]
+    return tuple(found)
+
+
+def _lost(report: CorruptionReport) -> WalCorruptionError:
+    sentences = report.sentences()
+    return WalCorruptionError(
+        " ".join(sentences[:-3]) or sentences[0],
+        report=report,
+        path=report.segment or None,
+        position=f"LSN {report.lsn}",
+        remedy="Copy the folder first. `devstate db check` shows all damage, `devstate db salvage OUT` exports what "
+        "is intact behind it, `devstate db recover --on-corruption prefix` opens what is intact before it.",
+    )
+
+
+@contextmanager
+def _timed(phases: dict[str, int], name: str) -> Iterator[None]:
+    begun = perf_counter_ns()
+    try:
+        yield
+    finally:
+        phases[name] = phases.get(name, 0) + (perf_counter_ns() - begun) // 1000
+
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Loading makes millions of tuples and no garbage; the collector would look at all of them again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,115 @@
+"""Putting the files of a database right before it is written to. The only place that cuts a log.
+
+Nothing is thrown away: what leaves the log is in `quarantine/`, synced, before the log is cut. Names there are
+made of positions and checksums, so that a repair that was interrupted and begins again makes the same files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from zlib import crc32
+
+import msgspec
+
+from devstate.durable import atomic_replace, ensure_folder
+from devstate.durable.files import OS, Files, retried
+from devstate.errors import StorageFault
+
+from .errors import DurabilityError
+from .layout import META, quarantine_folder, snapshots_folder
+from .meta import encode_meta
+from .recovery import Recovered
+from .segments import Segment
+
+__all__ = ["cut_log", "repair", "set_bytes_aside"]
+
+_BLOCK = 1 << 20
+
+
+def repair(root: str, recovered: Recovered, *, files: Files = OS) -> tuple[str, ...]:
+    """Make the files say what was recovered; the paths of what was set aside.
+
+    Raises DurabilityError, StorageFault; calling it again goes on where it ended.
+    """
+    try:
+        if recovered.result.meta_rebuilt:
+            atomic_replace(os.path.join(root, META), encode_meta(recovered.meta), mode=0o644, files=files)
+        for path in recovered.leftovers:
+            retried(files.unlink, path)
+        rejected = [path for path, _ in recovered.result.snapshots_rejected]
+        for path in rejected:
+            files.replace(path, path + ".bad")
+        if rejected:
+            files.fsync_dir(snapshots_folder(root))
+        if not recovered.cut:
+            return ()
+        return cut_log(
+            root,
+            recovered.segments,
+            recovered.end.end_lsn,
+            report=recovered.result.corruption,
+            files=files,
+        )
+    except OSError as error:
+        raise DurabilityError(
+            f"cannot repair {root}: {error.strerror or error}",
+            path=root,
+            remedy="Make room and see to the permissions of the folder, then open it again.",
+        ) from None
+
+
+def cut_log(
+    root: str, segments: Iterable[Segment], end: int, *, report: object = None, files: Files = OS
+) -> tuple[str, ...]:
+    """End the log at LSN `end`; what stood behind it is set aside first. The paths of that. Raises OSError."""
+    aside: list[str] = []
+    affected = [segment for segment in segments if segment.end > end]
+    for segment in affected:
+        offset = max(0, end - segment.start)
+        aside.append(_copy_aside(root, segment, offset, files))
+    if report is not None and aside:
+        text = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+        aside.append(set_bytes_aside(root, f"report-{end:020d}", ".json", text, files))
+    # From the last one backwards: whatever a crash leaves of this is a shorter log, never one with a hole.
+    for segment in reversed(affected):
+        if segment.start > end:
+            retried(files.unlink, segment.path)
+            files.fsync_dir(os.path.dirname(segment.path))
+        else:
+            _truncate(segment.path, end - segment.start, files)
+    return tuple(aside)
+
+
+def set_bytes_aside(root: str, name: str, suffix: str, data: bytes, files: Files) -> str:
+    """Write bytes into quarantine/, durably, under a name that tells their content; its path. Raises OSError."""
+    folder = quarantine_folder(root)
+    ensure_folder(folder, files=files)
+    path = os.path.join(folder, f"{name}-{crc32(data):08x}{suffix}")
+    try:
+        atomic_replace(path, data, mode=0o600, files=files)
+    except StorageFault as error:
+        raise OSError(5, error.message) from None
+    return path
+
+
+def _copy_aside(root: str, segment: Segment, offset: int, files: Files) -> str:
+    fd = retried(files.open, segment.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        parts: list[bytes] = []
+        position = offset
+        while block := retried(files.pread, fd, _BLOCK, position):
+            parts.append(block)
+            position += len(block)
+    finally:
+        files.close(fd)
+    return set_bytes_aside(root, f"wal-{segment.start + offset:020d}", ".bin", b"".join(parts), files)
+
+
+def _truncate(path: str, length: int, files: Files) -> None:
+    fd = retried(files.open, path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        retried(files.ftruncate, fd, length)
+        retried(files.fdatasync, fd)
+    finally:
+        files.close(fd)

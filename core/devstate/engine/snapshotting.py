@@ -1,0 +1,236 @@
+"""Taking a snapshot while writers go on, and letting go the log that no snapshot needs any more.
+
+A crash at any step leaves more files than needed, never fewer: the log is let go only behind the oldest
+snapshot that is kept, so that recovery can fall back to that one and still has everything behind it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from devstate.durable.files import OS, Files
+
+from .envelope import TRANSACTION_COMMIT
+from .errors import DurabilityError, SnapshotCorruptError, UnsupportedFormat
+from .framing import SnapshotMark, decode_commit, frame_snapshot_mark
+from .history_index import build_index, write_index
+from .layout import history_folder, index_name, segment_name, snapshot_name, snapshots_folder, temp_name
+from .meta import Meta
+from .registry import Registry
+from .segments import Segment, SegmentReader, list_segments
+from .snapshot_file import SnapshotInfo, SnapshotMeta
+from .snapshot_reading import check_snapshot, list_snapshots
+from .snapshot_writing import write_snapshot
+from .walk import ListedEntry, scan_entries
+
+if TYPE_CHECKING:
+    from .commit import Committer
+
+__all__ = ["HistoryPolicy", "IndexedCommit", "SnapshotPolicy", "archive_segments", "commits_in", "take_snapshot"]
+
+_DAY_US = 86_400_000_000
+
+
+class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When snapshots are taken by themselves, and how many are kept.
+
+    After `wal_bytes` of log or `seconds` since the last one (looked at when something is committed; 0: never);
+    at a clean close when at least `close_bytes` of log have come since (-1: never). `keep`: the newest so many
+    that are valid.
+    """
+
+    wal_bytes: int = 100 << 20
+    seconds: float = 1800.0
+    close_bytes: int = 1 << 20
+    keep: int = 2
+
+
+class HistoryPolicy(msgspec.Struct, frozen=True):
+    """What happens to the log that recovery no longer needs: kept for ever (`days` None), for some days, or
+    not at all (0). It is what runs are replayed from."""
+
+    days: float | None = None
+
+    @classmethod
+    def of(cls, text: str) -> HistoryPolicy:
+        """`keep`, `days=N` or `off`. Raises ValueError."""
+        if text == "keep":
+            return cls()
+        if text == "off":
+            return cls(0)
+        if text.startswith("days=") and float(text[5:]) > 0:
+            return cls(float(text[5:]))
+        raise ValueError(f"history is `keep`, `days=N` or `off`, not {text!r}")
+
+
+class IndexedCommit(msgspec.Struct, frozen=True, gc=False):
+    """Where a commit stands: what an index of a segment is made of."""
+
+    run: bytes
+    lsn: int
+    end: int
+    cv: int
+    ts: int
+
+
+def take_snapshot(
+    root: str,
+    committer: Committer,
+    *,
+    meta: Meta,
+    registry: Registry,
+    opaque: dict[int, list[bytes]],
+    first_history_lsn: int,
+    step: Callable[[str], None] = lambda name: None,
+    files: Files = OS,
+) -> SnapshotInfo:
+    """Write the state as it is now into `snapshots/`, durably; where it stands and what it holds.
+
+    Writers wait for no more than the copy of one map. Raises DurabilityError; nothing is lost then.
+    """
+    log = committer.log
+    if log is None:
+        raise DurabilityError("a database in memory has no snapshots")
+    primitives = committer.primitives
+    with committer.lock:
+        committer.require_open()
+        cv, ts, lsn, next_tx = committer.cv, committer.ts, log.end, committer.sequence
+        primitives.versions.enter(cv)
+        frozen = [(primitive.type_id, primitive.at(cv, committer.lock)) for primitive in primitives]
+    temporary = os.path.join(snapshots_folder(root), temp_name(files.token()))
+    try:
+        # A snapshot must never be more durable than the log that it claims to cover.
+        log.sync_through(lsn)
+        info = write_snapshot(
+            temporary,
+            timestamp=ts,
+            wal_offset=lsn,
+            meta=SnapshotMeta(
+                db_uuid=meta.db_uuid,
+                salt=meta.salt,
+                cv=cv,
+                next_tx=next_tx,
+                base_ts=ts,
+                first_history_lsn=first_history_lsn,
+                ext={primitive.type_id: (primitive.name, primitive.format) for primitive in primitives},
+            ),
+            sections=((type_id, state.snapshot_serialize()) for type_id, state in frozen),
+            opaque=opaque,
+            files=files,
+        )
+    finally:
+        with committer.lock:
+            primitives.versions.leave(cv, max(committer.visible, 0))
+    path = os.path.join(snapshots_folder(root), snapshot_name(lsn))
+    try:
+        files.replace(temporary, path)
+        files.fsync_dir(snapshots_folder(root))
+    except OSError as error:
+        raise DurabilityError(
+            f"cannot put the snapshot {path} in place: {error.strerror or error}",
+            path=path,
+            remedy="The log still holds everything; see to the folder and take it again.",
+        ) from None
+    mark = SnapshotMark(file=os.path.basename(path), wal_offset=lsn, cv=cv, ts=ts, crc32=info.crc32)
+    committer.append_note(frame_snapshot_mark(mark))
+    return msgspec.structs.replace(info, path=path)
+
+
+def archive_segments(
+    root: str,
+    *,
+    keep: int,
+    history: HistoryPolicy,
+    degraded: bool,
+    active_start: int,
+    salt: bytes,
+    now: int,
+    files: Files = OS,
+) -> tuple[str, ...]:
+    """Remove snapshots beyond the newest `keep` valid ones, and move the log before the oldest kept one away.
+
+    With `degraded` nothing goes: data of kinds that are not loaded is in there. Returns what went. Raises OSError.
+    """
+    kept: list[int] = []
+    surplus: list[str] = []
+    for found in list_snapshots(root, files):
+        if len(kept) >= keep:
+            surplus.append(found.path)
+            continue
+        try:
+            check_snapshot(found.path, files, salt=salt)
+        except (SnapshotCorruptError, UnsupportedFormat):
+            continue  # not one to rely on; the next open sets it aside
+        kept.append(found.wal_offset)
+    gone: list[str] = []
+    if degraded or not kept:
+        return ()
+    for path in surplus:
+        files.unlink(path)
+        gone.append(path)
+    if surplus:
+        files.fsync_dir(snapshots_folder(root))
+    horizon = kept[-1]
+    # With no history there is no way back before the oldest snapshot: one alone is then not enough to rely on.
+    if history.days == 0 and len(kept) < keep:
+        return tuple(gone)
+    with SegmentReader(root, salt=salt, files=files) as reader:
+        for segment in list_segments(root, history=False, files=files):
+            if segment.end <= horizon and segment.start != active_start:
+                _archive(root, segment, reader, history, files)
+                gone.append(segment.path)
+        if history.days:
+            gone += _expire(root, reader, now - int(history.days * _DAY_US), horizon, files)
+    return tuple(gone)
+
+
+def commits_in(data: bytes, base: int) -> Iterator[IndexedCommit]:
+    """The commits of a sealed segment, by their markers alone."""
+    for entry in scan_entries(data, base):
+        if isinstance(entry, ListedEntry) and entry.crc_ok and entry.entry_type == TRANSACTION_COMMIT:
+            marker = decode_commit(entry.payload)
+            if not isinstance(marker, str):
+                end = entry.lsn + entry.length + 4
+                yield IndexedCommit(marker.run, marker.lsn, end, marker.cv, marker.ts)
+
+
+def _archive(root: str, segment: Segment, reader: SegmentReader, history: HistoryPolicy, files: Files) -> None:
+    if history.days == 0:
+        files.unlink(segment.path)
+        files.fsync_dir(os.path.dirname(segment.path))
+        return
+    folder = history_folder(root)
+    data = reader.load(segment)
+    write_index(
+        os.path.join(folder, index_name(segment.start)),
+        build_index(commits_in(data, segment.start), start=segment.start, end=segment.end),
+        files,
+    )
+    files.replace(segment.path, os.path.join(folder, segment_name(segment.start)))
+    files.fsync_dir(folder)
+    files.fsync_dir(os.path.dirname(segment.path))
+
+
+def _expire(root: str, reader: SegmentReader, before: int, horizon: int, files: Files) -> list[str]:
+    """Delete the segments of history whose last commit is older than `before` (us), from the oldest on."""
+    gone: list[str] = []
+    for segment in list_segments(root, history=True, files=files):
+        if not segment.archived or segment.end > horizon:
+            break
+        last = max((commit.ts for commit in commits_in(reader.load(segment), segment.start)), default=0)
+        if last >= before:
+            break
+        files.unlink(segment.path)
+        index = os.path.join(history_folder(root), index_name(segment.start))
+        try:
+            files.unlink(index)
+        except FileNotFoundError:
+            pass
+        gone.append(segment.path)
+    if gone:
+        files.fsync_dir(history_folder(root))
+    return gone
