@@ -43,7 +43,7 @@ _STEP = re.compile(
     | \[ (?P<index> 0 | [1-9][0-9]* ) \]
     | \[ (?P<quoted> "(?: [^"\\] | \\. )*" ) \]
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE,
 )
 _INDEX_DIGITS = len(str(ARRAY_LIMIT))
 # Longer texts are read anew each time, so that the cache cannot come to hold much.
