@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 
 import pytest
@@ -121,6 +122,8 @@ def test_words_of_other_scripts_are_found_where_they_stand() -> None:
         shown = snippet(text, [*tokens(word)])
         assert f"；{word}。" in shown
         assert len(shown) <= 122
+    # Only their own punctuation parts these.
+    assert "；部署。" in snippet("字" * 300 + "；部署。" + "字" * 300, ["部署"])
     run = "字" * 400
     assert snippet(run, tokens(run)) == "字" * 120 + "…"
 
@@ -129,6 +132,25 @@ def test_what_steers_a_screen_is_shown_as_an_escape() -> None:
     long = "x " * 100 + "red \x1b[31m alert \u202e gnp " + "y " * 100
     assert r" red \x1b[31m alert \u202e gnp y " in snippet(long, ["alert"])
     assert snippet("red \x1b[31m alert \u202e gnp", ["alert"]) == r"red \x1b[31m alert \u202e gnp"
+
+
+@given(
+    st.text(st.sampled_from("ab A._\n"), max_size=40),
+    st.sampled_from([["ab"], ["ba", "ab"], ["aa", "bb", "aba"]]),
+)
+def test_the_first_word_found_is_the_one_in_the_middle(text: str, terms: list[str]) -> None:
+    found = [at for at, word in _words_of(text) if word in terms]
+    around = "… " * 100 + text + " …" * 100
+    plain = ". " * 100 + text + " ." * 100
+    for long in (plain, around):
+        begin = found[0] + 200 - 40 if found else 0
+        shown = "".join(snippet(long, terms).strip("…").split())
+        # The cut is moved by a word at most; white space is not what is compared.
+        assert shown in "".join(long[begin : begin + 120].split())
+
+
+def _words_of(text: str) -> list[tuple[int, str]]:
+    return [(match.start(), match.group()) for match in re.finditer("[a-z]+", text.lower())]
 
 
 _TEXT = st.text(st.sampled_from("abé\u0301ß字 \n\x1b\u202e_.\ud800İ"), max_size=300)

@@ -43,9 +43,7 @@ def snippet(text: str, terms: Sequence[str]) -> str:
 def _first_match(text: str, terms: Sequence[str]) -> int:
     """Where the first word that is one of the terms begins; 0 where there is none."""
     if text.isascii():
-        words = "|".join(re.escape(term) for term in terms)
-        match = re.search(f"(?<![0-9a-z])(?:{words})(?![0-9a-z])", text.lower())
-        return match.start() if match else 0
+        return _first_in_ascii(text.lower(), terms)
     wanted = set(terms)
     for run in _RUN.finditer(text):
         if wanted.isdisjoint(tokens(run.group())):
@@ -56,21 +54,32 @@ def _first_match(text: str, terms: Sequence[str]) -> int:
     return 0
 
 
+def _first_in_ascii(text: str, terms: Sequence[str]) -> int:
+    # A pattern of all terms would be short to write, and to compile it takes longer than the whole search.
+    first = len(text)
+    for term in terms:
+        at = text.find(term, 0, first + len(term))
+        while at >= 0:
+            end = at + len(term)
+            if not (text[at - 1 : at].isalnum() or text[end : end + 1].isalnum()):
+                first = at
+                break
+            at = text.find(term, at + 1, first + len(term))
+    return first if first < len(text) else 0
+
+
 def _after_space(text: str, start: int, until: int) -> int:
     """The beginning of the first whole word from `start` on, `start` itself where none begins by `until`."""
-    if text[start - 1].isspace():
+    if text[start - 1] in " \n":
         return start
-    for index in range(start, until):
-        if text[index].isspace():
-            return index + 1
-    return start
+    space, line = text.find(" ", start, until), text.find("\n", start, until)
+    at = min(space, line) if space >= 0 and line >= 0 else max(space, line)
+    return at + 1 if at >= 0 else start
 
 
 def _before_space(text: str, since: int, end: int) -> int:
     """The end of the last whole word before `end`, `end` itself where none ends after `since`."""
-    if text[end].isspace():
+    if text[end] in " \n":
         return end
-    for index in range(end - 1, since, -1):
-        if text[index].isspace():
-            return index
-    return end
+    at = max(text.rfind(" ", since, end), text.rfind("\n", since, end))
+    return at if at > since else end
