@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from engine_oracle import snapshots
 from engine_oracle.entries import ABORT, COMMIT, NIL, SNAPSHOT_MARKER, encode_entry, encode_meta, sums
-from engine_oracle.packing import pack
+from engine_oracle.packing import TOMBSTONE, pack
 
 SALT = bytes.fromhex("0011223344556677")
 UUID = bytes(range(16, 32))
@@ -109,3 +110,52 @@ def write_log(
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     with open(path, "wb") as file:
         file.write(data)
+
+
+def write_snapshot(
+    folder: str | os.PathLike[str],
+    state: Mapping[str, Any],
+    *,
+    wal_offset: int,
+    salt: bytes = SALT,
+    db_uuid: bytes = UUID,
+    records_per_section: int = 1000,
+) -> str:
+    """Write the snapshot file of a state of `engine_oracle.interpret`; returns its path.
+
+    A state does not keep the commit number of each document, event, cell and span: they get that of their run's last
+    commit, and `created` too.
+    """
+    sections: dict[int, list[list[Any]]] = {kind: [] for kind in sorted(snapshots.FIELDS)}
+    for run_id, run in sorted(state["runs"].items()):
+        cv = run["run"]["last_cv"]
+        at = [cv, state["ts"]]
+        for key, (kv_cv, ts, value, expires) in sorted(run["kv"].items(), key=_by_bytes):
+            sections[snapshots.KV].append([run_id, key, kv_cv, ts, expires, value])
+        for kind, place, extra in ((snapshots.JSON, "json", [cv]), (snapshots.STATE, "state", [])):
+            dead = {key: (ver, TOMBSTONE) for key, ver in run["gone"][place].items()}
+            for key, (ver, value) in sorted({**run[place], **dead}.items(), key=_by_bytes):
+                sections[kind].append([run_id, key, *at, *extra, ver, value])
+        for seq, ts, name, payload, prev, digest in run["events"]:
+            sections[snapshots.EVENT].append([run_id, seq, cv, ts, name, payload, prev, digest])
+        order = {span: number for number, span in enumerate(run["traces"])}
+        for span, facts in sorted(run["traces"].items(), key=_by_bytes):
+            sections[snapshots.TRACE].append([run_id, span, *at, order[span], *facts.values()])
+        facts = {**run["run"], "first_lsn": 0, "last_lsn": 0}
+        sections[snapshots.RUN].append([run_id, *at, facts])
+    meta = {"db_uuid": db_uuid, "salt": salt, "cv": state["cv"], "next_tx": state["cv"] + 1}
+    meta |= {"base_ts": state["ts"], "first_history_lsn": 0, "ext": {}}
+    data = snapshots.snapshot_bytes(
+        meta,
+        sections,
+        timestamp=state["ts"],
+        wal_offset=wal_offset,
+        records_per_section=records_per_section,
+    )
+    path = os.path.join(folder, "snapshots", f"snapshot_{wal_offset:020}.dat")
+    write_bytes(path, data)
+    return path
+
+
+def _by_bytes(item: tuple[str, Any]) -> bytes:
+    return item[0].encode()
