@@ -272,7 +272,8 @@ class Committer:
             elif self.flusher is not None:
                 self._pend(self.flusher)
             return end
-        assert memory is not None
+        if memory is None:
+            raise read_only()
         lsn = memory.end
         try:
             memory.append(batch.run, batch.cv, batch.ts, sequence, batch.entries)
@@ -301,13 +302,12 @@ class Committer:
         log = self.log
         if isinstance(cause, DurabilityError):
             if log is not None and log.broken is not None:
-                self._fail(log.broken)
+                self.fail(log.broken)
             return
         while True:
             try:
-                settler = log if log is not None else self.memory
-                assert settler is not None
-                if settler.settle(lsn, size, batch.cv):
+                settler = log or self.memory
+                if settler is not None and settler.settle(lsn, size, batch.cv):
                     self._install(batch, lsn, sequence)
                     if (
                         self.strict
@@ -317,10 +317,10 @@ class Committer:
                         self._unsynced.append((log.end, batch.cv))
                 return
             except DurabilityError:
-                self._fail(log.broken if log is not None and log.broken else "the log could not be mended")
+                self.fail(log.broken if log is not None and log.broken else "the log could not be mended")
                 return
             except Exception as error:  # installing cannot fail; should it, memory must not be trusted
-                self._fail(f"a commit could not be installed: {type(error).__name__}: {error}")
+                self.fail(f"a commit could not be installed: {type(error).__name__}: {error}")
                 return
             except BaseException:
                 continue  # a second interrupt: the work is not optional
@@ -348,16 +348,16 @@ class Committer:
             if self.visible >= 0:
                 self.versions.trim(self.visible)
 
-    def taken_in(self, cv: int, ts: int, sequence: int, end: int, *, durable: bool) -> None:
+    def taken_in(self, cv: int, ts: int, sequence: int, end: int) -> None:
         """Take note of a transaction that another process committed, after it was applied."""
         self.cv, self.ts = cv, ts
         self.sequence = max(self.sequence, sequence + 1)
-        if self.strict and not durable:
+        if self.strict and self.log is not None:
             self._unsynced.append((end, cv))
         else:
             self.visible = cv
 
-    def _fail(self, why: str) -> None:
+    def fail(self, why: str) -> None:
         """From here on reads only: what the log holds and what memory holds can no longer be told equal."""
 
         def failed() -> EngineError:
@@ -371,7 +371,7 @@ class Committer:
     def sync_failed(self) -> None:
         """A sync in the background failed."""
         if self.log is not None and self.log.broken is not None:
-            self._fail(self.log.broken)
+            self.fail(self.log.broken)
 
     def shut(self, obstacle: Callable[[], EngineError]) -> None:
         """Refuse everything from now on."""

@@ -291,7 +291,9 @@ class Remove:
         if record is None or record[1] is None:
             return False
         payload = _pack((batch.run, self._key, batch.cv, batch.ts))
-        batch.add(self._entry_type, payload, self._primitive, self._key, (batch.cv, None, batch.ts, None, None))
+        batch.add(
+            self._entry_type, payload, self._primitive, self._key, (batch.cv, None, batch.ts, None, None)
+        )
         return True
 
     def check(self, run: bytes, start: int) -> None:

@@ -162,6 +162,12 @@ class Primitives:
         for primitive in self._ordered:
             primitive.delete_run(run)
 
+    def adopt(self, other: Primitives) -> None:
+        """Take the records of another set of the same kinds; handles on these instances stay good."""
+        for mine, theirs in zip(self._ordered, other._ordered, strict=True):
+            vars(mine).update(vars(theirs))
+            mine.siblings, mine.versions = self, self.versions
+
     def copy(self) -> Primitives:
         """Twins of all, for a checkpoint of a replay."""
         return Primitives([primitive.copy() for primitive in self._ordered], Versions())

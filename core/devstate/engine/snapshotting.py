@@ -30,7 +30,14 @@ from .walk import ListedEntry, scan_entries
 if TYPE_CHECKING:
     from .commit import Committer
 
-__all__ = ["HistoryPolicy", "IndexedCommit", "SnapshotPolicy", "archive_segments", "commits_in", "take_snapshot"]
+__all__ = [
+    "HistoryPolicy",
+    "IndexedCommit",
+    "SnapshotPolicy",
+    "archive_segments",
+    "commits_in",
+    "take_snapshot",
+]
 
 _DAY_US = 86_400_000_000
 
@@ -198,7 +205,9 @@ def commits_in(data: bytes, base: int) -> Iterator[IndexedCommit]:
                 yield IndexedCommit(marker.run, marker.lsn, end, marker.cv, marker.ts)
 
 
-def _archive(root: str, segment: Segment, reader: SegmentReader, history: HistoryPolicy, files: Files) -> None:
+def _archive(
+    root: str, segment: Segment, reader: SegmentReader, history: HistoryPolicy, files: Files
+) -> None:
     if history.days == 0:
         files.unlink(segment.path)
         files.fsync_dir(os.path.dirname(segment.path))

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
     from .commit import Committer
     from .primitive import Key, StoragePrimitive
+    from .primitives.cells import State
+    from .primitives.events import Events
+    from .primitives.json_documents import Json
+    from .primitives.kv import Kv
+    from .primitives.traces import Traces
 
 __all__ = ["CommitInfo", "Transaction"]
 
@@ -66,6 +71,7 @@ class Transaction:
         span_ids: Callable[[], str],
         serializable: bool,
         durable: bool,
+        new: bool = False,
     ) -> None:
         self.run = run
         self.commit_info: CommitInfo | None = None
@@ -82,7 +88,8 @@ class Transaction:
                 "this thread has a transaction open",
                 remedy="Use that one; a transaction has no part that commits by itself.",
             )
-        committer.require_run(run)
+        if not new:
+            committer.require_run(run)
         self.start = committer.begin()
         committer.transactions[self._thread] = self
         self._open = True
@@ -97,6 +104,31 @@ class Transaction:
         if handle is None:
             handle = self._handles[name] = self._committer.primitives.named(name).handle(self)
         return handle
+
+    @property
+    def kv(self) -> Kv:
+        return self.ext("kv")
+
+    @property
+    def json(self) -> Json:
+        return self.ext("json")
+
+    @property
+    def events(self) -> Events:
+        return self.ext("events")
+
+    @property
+    def state(self) -> State:
+        return self.ext("state")
+
+    @property
+    def traces(self) -> Traces:
+        return self.ext("traces")
+
+    def end_run(self, status: str = "completed", reason: str | None = None) -> None:
+        """Queue the end of the run; nothing can be written to it afterwards, in this transaction either."""
+        store: Any = self._committer.primitives.named("runs")
+        self.write(store.end(status, reason))
 
     # -- Context
 

@@ -124,6 +124,24 @@ class WalWriter:
             self._broke(error)
         return False
 
+    def move(self, start: int, end: int) -> None:
+        """Go on where other processes got to, and cut off what one of them left unfinished. Raises DurabilityError.
+
+        Called with the lock of the database held: nobody appends.
+        """
+        if start != self._start:
+            path = os.path.join(self._folder, segment_name(start))
+            fd = self._open(path)
+            old, self._fd, self._path, self._start = self._fd, fd, path, start
+            # The others synced what they sealed before they went on.
+            self.syncing.retire(lambda: self._files.close(old))
+        self.end = end
+        try:
+            if self._files.fstat(self._fd).st_size > end - start:
+                retried(self._files.ftruncate, self._fd, end - start)
+        except OSError as error:
+            self._broke(error)
+
     def sync_through(self, lsn: int) -> None:
         """Return when everything before `lsn` is on the device; many callers share one sync.
 

@@ -110,7 +110,13 @@ class _Put:
     def stage(self, batch: Batch) -> int:
         key, value, cv, ts = self._key, self._value, batch.cv, batch.ts
         if self._ttl is None:
-            batch.add(PUT, _pack((batch.run, key, cv, ts, _raw(value))), self._store, key, (cv, value, ts, None, None))
+            batch.add(
+                PUT,
+                _pack((batch.run, key, cv, ts, _raw(value))),
+                self._store,
+                key,
+                (cv, value, ts, None, None),
+            )
         else:
             expires = ts + self._ttl
             payload = _pack((batch.run, key, cv, ts, _raw(value), expires))
@@ -134,7 +140,9 @@ class _Delete:
         if record is None or record[1] is None:
             return False
         cv, ts = batch.cv, batch.ts
-        batch.add(DELETE, _pack((batch.run, self._key, cv, ts)), self._store, self._key, (cv, None, ts, None, None))
+        batch.add(
+            DELETE, _pack((batch.run, self._key, cv, ts)), self._store, self._key, (cv, None, ts, None, None)
+        )
         return record[3] is None or record[3] > ts
 
     def check(self, run: bytes, start: int) -> None:
@@ -178,7 +186,9 @@ class Kv:
         Returns the commit version; within a transaction that is not known yet, and 0.
         """
         check_key(key)
-        cv = self._context.write(_Put(self._store, key, encode_value(value), None if ttl is None else _micros(ttl)))
+        cv = self._context.write(
+            _Put(self._store, key, encode_value(value), None if ttl is None else _micros(ttl))
+        )
         return cv if cv < 1 << 63 else 0
 
     def delete(self, key: str) -> bool:
@@ -233,5 +243,7 @@ class Kv:
 def _micros(seconds: float) -> int:
     micros = round(seconds * 1_000_000)
     if not 0 < micros < 1 << 62:
-        raise ValueRangeError(f"a time to live of {seconds} s cannot be kept", remedy="Give seconds above zero.")
+        raise ValueRangeError(
+            f"a time to live of {seconds} s cannot be kept", remedy="Give seconds above zero."
+        )
     return micros

@@ -1,0 +1,176 @@
+"""Taking in what other processes append to the log.
+
+A follower stands at an LSN and applies the whole transactions behind it. What is unfinished at the end is "not yet":
+it is looked at again from the same place. It goes through the same walk and the same `apply` as recovery.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from devstate.durable.files import OS, Files, retried
+from devstate.errors import InputUnreadable
+
+from .errors import WalCorruptionError
+from .layout import segment_name, wal_folder
+from .recovery import apply_transaction
+from .reports import WalkEnd
+from .segments import Segment, list_segments
+from .walk import LogWalk
+
+if TYPE_CHECKING:
+    from .commit import Committer
+
+__all__ = ["Follower", "Stranded"]
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class Stranded(Exception):
+    """The part of the log that comes next is no longer there: start again from a snapshot."""
+
+
+class Follower:
+    """Stands in the segment that begins at `start`, at LSN `end`. `unknown` are entry types without a handler."""
+
+    def __init__(self, root: str, committer: Committer, *, start: int, end: int, files: Files = OS) -> None:
+        self.root = root
+        self.start = start
+        self.end = end
+        self.unknown: set[int] = set()
+        self._committer = committer
+        self._files = files
+        self._fd = -1
+        self._path = ""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            self._files.close(fd)
+
+    def catch_up(self, *, alone: bool) -> WalkEnd | None:
+        """Apply what came behind `end`; what the last walk ended with, None where nothing came.
+
+        `alone`: nobody appends at this moment, so what is damaged is damaged. Raises WalCorruptionError,
+        Stranded, InputUnreadable.
+        """
+        last: WalkEnd | None = None
+        while True:
+            if self._fd < 0:
+                self._open()
+            offset = self.end - self.start
+            size = self._files.fstat(self._fd).st_size
+            if size > offset:
+                last = self._take(self._read(offset, size - offset), alone=alone)
+                if last.end_lsn < self.start + size:
+                    return last  # an unfinished end; a segment with one has no successor
+            if not self._moved_on():
+                return last
+
+    def _take(self, data: bytes, *, alone: bool) -> WalkEnd:
+        committer = self._committer
+        segment = Segment(start=self.end, size=len(data), path=self._path, archived=False)
+        walk = LogWalk(
+            (segment,),
+            reader=_Bytes(data),  # pyright: ignore[reportArgumentType]
+            start=self.end,
+            last_cv=committer.cv,
+            last_ts=committer.ts,
+            salt=committer.salt,
+        )
+        for transaction in walk:
+            apply_transaction(committer.primitives, transaction, self.unknown)
+            committer.taken_in(transaction.cv, transaction.ts, transaction.sequence, transaction.end)
+            self.end = transaction.end
+        end = walk.end
+        if end.lost is not None:
+            if alone:
+                raise WalCorruptionError(
+                    " ".join(end.lost.sentences()[:2]),
+                    report=end.lost,
+                    path=self._path,
+                    position=f"LSN {end.lost.lsn}",
+                    remedy="Close the database and run `devstate db check`.",
+                )
+            return end
+        self.end = end.end_lsn
+        return end
+
+    def _moved_on(self) -> bool:
+        """Go to the next segment where there is one; whether there was."""
+        following = os.path.join(wal_folder(self.root), segment_name(self.end))
+        if self.end > self.start:
+            if self._exists(following):
+                self.go(self.end, following)
+                return True
+            if self._exists(self._path):
+                return False
+        elif self._exists(self._path):
+            return False
+        # This segment was moved into history: the next one may have been, too.
+        for segment in list_segments(self.root, history=True, files=self._files):
+            if segment.start == self.end and segment.path != self._path:
+                moved = segment.start == self.start
+                self.go(segment.start, segment.path)
+                return not moved or segment.size > 0
+            if segment.start == self.start:
+                self._path = segment.path
+        if not self._exists(self._path):
+            raise Stranded(f"the log behind LSN {self.end} is gone")
+        return False
+
+    def go(self, start: int, path: str = "") -> None:
+        """Stand in another segment."""
+        self.close()
+        self.start, self._path = start, path
+
+    def _open(self) -> None:
+        path = self._path or os.path.join(wal_folder(self.root), segment_name(self.start))
+        for attempt in range(3):
+            try:
+                self._fd, self._path = retried(self._files.open, path, _FLAGS), path
+                return
+            except FileNotFoundError:
+                again = [
+                    s
+                    for s in list_segments(self.root, history=True, files=self._files)
+                    if s.start == self.start
+                ]
+                if not again or attempt == 2:
+                    break
+                path = again[0].path
+            except OSError as error:
+                raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
+        raise Stranded(f"the segment at LSN {self.start} is gone")
+
+    def _read(self, offset: int, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size > 0:
+            part = retried(self._files.pread, self._fd, size, offset)
+            if not part:
+                break
+            parts.append(part)
+            offset += len(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _exists(self, path: str) -> bool:
+        try:
+            self._files.stat(path, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise InputUnreadable(f"cannot look at {path}: {error.strerror or error}", path=path) from None
+        return True
+
+
+class _Bytes:
+    """A segment that is in memory, in the place of a reader of segments."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def load(self, segment: Segment, offset: int = 0) -> bytes:
+        return self._data[offset:] if offset else self._data

@@ -1,0 +1,344 @@
+"""Opening a database: find or make it, lock it, recover it, repair it, and put the parts of the running one together."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from devstate.durable import atomic_replace, ensure_folder
+from devstate.durable.files import OS, Files, retried
+from devstate.errors import InputUnreadable
+
+from .commit import Committer, Position, read_only
+from .durability import Durability
+from .errors import EngineError, NotADatabase
+from .following import Follower
+from .framing import make_tx_id
+from .layout import (
+    CLEAN,
+    LOCK,
+    META,
+    WRITERS,
+    history_folder,
+    is_temp_name,
+    segment_name,
+    snapshots_folder,
+    wal_folder,
+)
+from .locking import DatabaseLocks
+from .memory_log import MemoryLog
+from .meta import Meta, encode_meta
+from .owners import Owners
+from .recovery import Recovered, RecoveryOptions, RecoveryResult, recover
+from .registry import Primitives, Registry
+from .repair import repair
+from .segments import list_segments
+from .sharing import ReadGate, SharedGate
+from .snapshot_reading import list_snapshots
+from .syncing import Flusher
+from .versions import Versions
+from .wal_writer import WalWriter
+
+__all__ = ["Opened", "OpenSettings", "open_files", "open_memory"]
+
+_OURS = frozenset({LOCK, WRITERS, META, CLEAN, "wal", "snapshots", "history", "quarantine"})
+_READ_ATTEMPTS = 20
+
+
+class OpenSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a database is opened."""
+
+    durability: Durability
+    shared: bool
+    read_only: bool
+    create: bool
+    recovery: RecoveryOptions
+    segment_bytes: int
+    history_limit: int | None
+    now: Callable[[], int]
+    entropy: Callable[[int], bytes]
+
+
+class Opened(msgspec.Struct):
+    """The parts of an open database. `root` is None for one in memory."""
+
+    root: str | None
+    meta: Meta
+    committer: Committer
+    result: RecoveryResult
+    owners: Owners
+    recovered: Recovered | None = None
+    locks: DatabaseLocks | None = None
+    follower: Follower | None = None
+    memory: MemoryLog | None = None
+    opaque: dict[int, list[bytes]] = {}
+    aside: tuple[str, ...] = ()
+    writable: bool = True
+
+
+def open_memory(registry: Registry, settings: OpenSettings, files: Files) -> Opened:
+    """A database that ends with the process."""
+    meta = _new_meta(settings)
+    log = MemoryLog(meta.salt, settings.history_limit)
+    committer = Committer(
+        registry.instances(Versions()), Position(), salt=meta.salt, now=settings.now, memory=log
+    )
+    return Opened(None, meta, committer, RecoveryResult(), Owners("memory", files), memory=log)
+
+
+def open_files(root: str, registry: Registry, settings: OpenSettings, files: Files) -> Opened:
+    """The database in a folder. Raises what `Database.open` says."""
+    there = _looks(root, files)
+    if there == "other":
+        raise NotADatabase(
+            f"{root} holds other files and no database",
+            path=root,
+            remedy="Name the folder of a database, or one that does not exist yet.",
+        )
+    if there == "nothing" and (settings.read_only or not settings.create):
+        raise NotADatabase(
+            f"there is no database in {root}",
+            path=root,
+            remedy="Name the folder of a database, or let one be made.",
+        )
+    if settings.read_only:
+        return _open_to_read(root, registry, settings, files)
+    if there == "nothing":
+        ensure_folder(root, files=files)
+    locks = DatabaseLocks(root, shared=settings.shared, files=files)
+    try:
+        return _open_to_write(root, registry, settings, locks, files)
+    except BaseException:
+        locks.close()
+        raise
+
+
+def remove_clean(root: str, files: Files) -> None:
+    """Take away the mark of a clean close, durably: what is appended from now on is not covered by it."""
+    path = os.path.join(root, CLEAN)
+    try:
+        retried(files.unlink, path)
+    except FileNotFoundError:
+        return
+    files.fsync_dir(root)
+
+
+def _open_to_write(
+    root: str, registry: Registry, settings: OpenSettings, locks: DatabaseLocks, files: Files
+) -> Opened:
+    owners = Owners(settings.entropy(8).hex(), files)
+    if settings.shared:
+        locks.acquire()
+    try:
+        # Looked at again, now that nobody else can be making it.
+        if _looks(root, files) == "nothing":
+            _create(root, settings, files)
+        for folder in (wal_folder(root), snapshots_folder(root), history_folder(root)):
+            ensure_folder(folder, files=files)
+        # With shared openers about, whether a run's process lives decides; alone, none can.
+        recovered = recover(
+            root,
+            registry,
+            lambda: Versions(always=settings.durability.mode == "strict"),
+            settings.recovery,
+            alone=not settings.shared,
+            prepare=lambda primitives: _watch_owners(primitives, owners) if settings.shared else None,
+            files=files,
+        )
+        if recovered.read_only:
+            return _reading(root, recovered, settings, owners, None, files)
+        aside = repair(root, recovered, files=files)
+        opened = _writing(root, recovered, settings, locks, owners, files)
+        opened.aside = aside
+        return opened
+    finally:
+        if settings.shared:
+            locks.release()
+
+
+def _open_to_read(root: str, registry: Registry, settings: OpenSettings, files: Files) -> Opened:
+    owners = Owners(settings.entropy(8).hex(), files)
+    recovered = read_state(root, registry, settings.recovery, owners, files)
+    return _reading(root, recovered, settings, owners, registry, files)
+
+
+def read_state(
+    root: str, registry: Registry, options: RecoveryOptions, owners: Owners, files: Files
+) -> Recovered:
+    """Recover without a lock, while others may write: what looks lost is looked at again, since a listing and
+    the reads after it may have met two states of the folder."""
+    for attempt in range(_READ_ATTEMPTS):
+        last = attempt == _READ_ATTEMPTS - 1
+        try:
+            recovered = recover(
+                root,
+                registry,
+                Versions,
+                options,
+                alone=False,
+                live=not last,
+                prepare=lambda primitives: _watch_owners(primitives, owners),
+                files=files,
+            )
+        except (EngineError, InputUnreadable):
+            if last:
+                raise
+        else:
+            if recovered.end.lost is None or last:
+                return recovered
+        time.sleep(0.002 * (attempt + 1))
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _writing(
+    root: str,
+    recovered: Recovered,
+    settings: OpenSettings,
+    locks: DatabaseLocks,
+    owners: Owners,
+    files: Files,
+) -> Opened:
+    end = recovered.end.end_lsn
+    segments = [
+        segment for segment in list_segments(root, history=False, files=files) if segment.start <= end
+    ]
+    start = segments[-1].start if segments else end
+    log = WalWriter(
+        root,
+        start=start,
+        end=end,
+        salt=recovered.meta.salt,
+        segment_bytes=settings.segment_bytes,
+        files=files,
+    )
+    log.before_first = lambda: remove_clean(root, files)
+    committer = Committer(
+        recovered.primitives,
+        Position(recovered.end.last_cv, recovered.end.last_ts, recovered.next_tx),
+        salt=recovered.meta.salt,
+        now=settings.now,
+        log=log,
+        strict=settings.durability.mode == "strict",
+        max_pending=settings.durability.max_pending,
+    )
+    opened = Opened(
+        root, recovered.meta, committer, recovered.result, owners, recovered, locks, opaque=recovered.opaque
+    )
+    if settings.shared:
+        follower = Follower(root, committer, start=start, end=end, files=files)
+        committer.gate = SharedGate(committer, log, locks, follower)
+        committer.following = True
+        opened.follower = follower
+    # What recovery read may never have been synced by the process that wrote it.
+    log.syncing.synced = -1
+    if settings.durability.mode == "strict":
+        log.sync_through(end)
+    elif settings.durability.interval_ms:
+
+        def flush() -> None:
+            try:
+                log.sync_through(log.end)
+            except EngineError:
+                committer.sync_failed()
+                raise
+
+        committer.flusher = Flusher(flush, settings.durability.interval_ms / 1000)
+    return opened
+
+
+def _reading(
+    root: str,
+    recovered: Recovered,
+    settings: OpenSettings,
+    owners: Owners,
+    registry: Registry | None,
+    files: Files,
+) -> Opened:
+    committer = Committer(
+        recovered.primitives,
+        Position(recovered.end.last_cv, recovered.end.last_ts, recovered.next_tx),
+        salt=recovered.meta.salt,
+        now=settings.now,
+    )
+    committer.write_obstacle = read_only
+    opened = Opened(
+        root,
+        recovered.meta,
+        committer,
+        recovered.result,
+        owners,
+        recovered,
+        opaque=recovered.opaque,
+        writable=False,
+    )
+    if registry is not None and recovered.end.lost is None:
+        follower = Follower(
+            root, committer, start=_segment_start(recovered), end=recovered.end.end_lsn, files=files
+        )
+
+        def reload() -> None:
+            fresh = read_state(root, registry, settings.recovery, owners, files)
+            recovered.primitives.adopt(fresh.primitives)
+            committer.taken_in(fresh.end.last_cv, fresh.end.last_ts, fresh.next_tx - 1, fresh.end.end_lsn)
+            follower.go(_segment_start(fresh))
+            follower.end = fresh.end.end_lsn
+            opened.recovered = fresh
+
+        committer.gate = ReadGate(committer, follower, reload)
+        committer.following = True
+        opened.follower = follower
+    return opened
+
+
+def _segment_start(recovered: Recovered) -> int:
+    end = recovered.end.end_lsn
+    return max((segment.start for segment in recovered.segments if segment.start <= end), default=end)
+
+
+def _watch_owners(primitives: Primitives, owners: Owners) -> None:
+    runs: Any = primitives.named("runs")
+    runs.owner_alive = owners.alive
+
+
+def _looks(root: str, files: Files) -> str:
+    """What a folder is: `nothing` of a database yet, a `database`, or full of `other` things."""
+    try:
+        names = [name for name in files.listdir(root) if not is_temp_name(name)]
+    except FileNotFoundError:
+        return "nothing"
+    except NotADirectoryError:
+        return "other"
+    except OSError as error:
+        raise InputUnreadable(f"cannot list {root}: {error.strerror or error}", path=root) from None
+    if META in names:
+        return "database"
+    if any(name not in _OURS for name in names):
+        return "other"
+    # Made in this order: the empty first segment, then META. Data without META is a database that lost it.
+    data = [segment for segment in list_segments(root, history=True, files=files) if segment.size]
+    return "database" if data or list_snapshots(root, files) else "nothing"
+
+
+def _create(root: str, settings: OpenSettings, files: Files) -> None:
+    for folder in (wal_folder(root), snapshots_folder(root), history_folder(root)):
+        ensure_folder(folder, files=files)
+    path = os.path.join(wal_folder(root), segment_name(0))
+    fd = retried(files.open, path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    try:
+        files.fsync(fd)
+    finally:
+        files.close(fd)
+    files.fsync_dir(wal_folder(root))
+    atomic_replace(os.path.join(root, META), encode_meta(_new_meta(settings)), mode=0o644, files=files)
+
+
+def _new_meta(settings: OpenSettings) -> Meta:
+    salt = settings.entropy(8)
+    while not any(salt):
+        salt = settings.entropy(8)
+    make_tx_id(1, salt)
+    return Meta(db_uuid=settings.entropy(16), salt=salt, created=settings.now())

@@ -1,0 +1,105 @@
+"""Several processes on one database: what happens round each commit, and how readers keep up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from .errors import DurabilityError, EngineError
+from .following import Follower, Stranded
+
+if TYPE_CHECKING:
+    from .commit import Committer
+    from .locking import DatabaseLocks
+    from .wal_writer import WalWriter
+
+__all__ = ["ReadGate", "SharedGate"]
+
+
+class SharedGate:
+    """Excludes the other processes for a commit, and takes in what they committed before it.
+
+    A process that was killed while it wrote leaves at most an unfinished tail, which the next one, alone then,
+    cuts off. Re-entrant within the thread that holds the commit lock.
+    """
+
+    def __init__(
+        self, committer: Committer, log: WalWriter, locks: DatabaseLocks, follower: Follower
+    ) -> None:
+        self._committer = committer
+        self._log = log
+        self._locks = locks
+        self.follower = follower
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        if self._depth == 0:
+            self._locks.acquire()
+            try:
+                self._catch_up()
+            except BaseException:
+                self._locks.release()
+                raise
+        self._depth += 1
+
+    def __exit__(self, *exc: object) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            follower, log = self.follower, self._log
+            if follower.start != log.segment_start:
+                follower.go(log.segment_start)
+            follower.end = log.end
+            self._locks.release()
+
+    def follow(self) -> None:
+        """Take in what others committed. Raises WalCorruptionError, DurabilityError."""
+        with self._committer.lock:
+            if self._depth:
+                return
+            try:
+                self.follower.catch_up(alone=False)
+            except Stranded as error:
+                raise self._stranded(error) from None
+
+    def _catch_up(self) -> None:
+        follower, log, committer = self.follower, self._log, self._committer
+        if committer.write_obstacle is not None:
+            return  # the commit itself will say so
+        try:
+            follower.catch_up(alone=True)
+        except Stranded as error:
+            raise self._stranded(error) from None
+        except EngineError as error:
+            committer.fail(error.message)
+            raise
+        log.move(follower.start, follower.end)
+
+    def _stranded(self, error: Stranded) -> EngineError:
+        self._committer.fail(str(error))
+        return DurabilityError(
+            f"this process fell too far behind the others: {error}",
+            path=self._locks.root,
+            remedy="Open the database again.",
+        )
+
+
+class ReadGate:
+    """Keeps a read-only database up with its writers; never locks, never writes."""
+
+    def __init__(self, committer: Committer, follower: Follower, reload: Callable[[], None]) -> None:
+        self._committer = committer
+        self.follower = follower
+        self._reload = reload
+
+    def __enter__(self) -> None:
+        """Nothing is committed here."""
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def follow(self) -> None:
+        """Take in what was committed; from a newer snapshot where the log between is gone."""
+        with self._committer.lock:
+            try:
+                self.follower.catch_up(alone=False)
+            except Stranded:
+                self._reload()
