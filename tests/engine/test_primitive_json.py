@@ -1,5 +1,7 @@
 """JSON: documents changed by path, their versions, and which transactions on one document may both commit."""
 
+# ruff: noqa: B023 - each of the functions made in a loop is called in the round that made it
+
 from __future__ import annotations
 
 import copy

@@ -243,40 +243,70 @@ class EventView(Sequence[Event]):
 
 
 class _Append:
-    """One event or several; what comes before them is looked up at each staging."""
+    """One event; what comes before it is looked up at each staging."""
 
-    __slots__ = ("_alone", "_events", "_store")
+    __slots__ = ("_payload", "_store", "_type")
     lifecycle = False
 
-    def __init__(self, store: EventStore, events: Sequence[tuple[str, bytes]], *, alone: bool) -> None:
+    def __init__(self, store: EventStore, event_type: str, payload: bytes) -> None:
         self._store = store
-        self._events = events
-        self._alone = alone
+        self._type = event_type
+        self._payload = payload
 
-    def stage(self, batch: Batch) -> EventRef | list[EventRef]:
-        store, run, cv, ts = self._store, batch.run, batch.cv, batch.ts
-        # How many of its own the transaction appended before this.
-        own: int = (batch.note(store) or 0) if batch.notes is not None else 0
-        seq = batch.length(store) + own
-        before = NO_HASH
-        if seq:
-            newest: Any = batch.latest(store, seq - 1)
-            before = newest[3][2]
-        refs: list[EventRef] = []
-        for kind, payload in self._events:
-            value = _raw(payload)
-            digest = sha256(_pack((run, seq, ts, kind, value, before))).digest()
-            entry = _pack((run, seq, cv, ts, kind, value, before, digest))
-            batch.add(APPEND, entry, store, seq, (cv, payload, ts, (kind, before, digest), None))
-            refs.append(EventRef(seq, digest))
-            before = digest
-            seq += 1
+    def stage(self, batch: Batch) -> EventRef:
+        store = self._store
+        seq, before = _next(store, batch)
+        digest = _add(store, batch, seq, before, self._type, self._payload)
         if batch.many:
-            batch.note(store, own + len(refs))
-        return refs[0] if self._alone else refs
+            batch.note(store, (seq + 1, digest))
+        return EventRef(seq, digest)
 
     def check(self, run: bytes, start: int) -> None:
         """Appends go behind each other in the order of their commits."""
+
+
+class _AppendMany:
+    __slots__ = ("_events", "_store")
+    lifecycle = False
+
+    def __init__(self, store: EventStore, events: Sequence[tuple[str, bytes]]) -> None:
+        self._store = store
+        self._events = events
+
+    def stage(self, batch: Batch) -> list[EventRef]:
+        store = self._store
+        seq, before = _next(store, batch)
+        refs: list[EventRef] = []
+        for event_type, payload in self._events:
+            before = _add(store, batch, seq, before, event_type, payload)
+            refs.append(EventRef(seq, before))
+            seq += 1
+        if batch.many:
+            batch.note(store, (seq, before))
+        return refs
+
+    def check(self, run: bytes, start: int) -> None:
+        """As `_Append`."""
+
+
+def _next(store: EventStore, batch: Batch) -> tuple[int, bytes]:
+    """The number of the next event of a transaction and the hash before it."""
+    if batch.notes is not None:
+        own: tuple[int, bytes] | None = batch.note(store)
+        if own is not None:
+            return own
+    seq = batch.length(store)
+    newest: Any = store.latest(batch.run, seq - 1)
+    return (seq, newest[3][2]) if newest is not None else (0, NO_HASH)
+
+
+def _add(store: EventStore, batch: Batch, seq: int, before: bytes, event_type: str, payload: bytes) -> bytes:
+    """Stage one event; its hash."""
+    run, cv, ts, value = batch.run, batch.cv, batch.ts, _raw(payload)
+    digest = sha256(_pack((run, seq, ts, event_type, value, before))).digest()
+    entry = _pack((run, seq, cv, ts, event_type, value, before, digest))
+    batch.add(APPEND, entry, store, seq, (cv, payload, ts, (event_type, before, digest), None))
+    return digest
 
 
 class Events:
@@ -296,7 +326,7 @@ class Events:
     def append(self, event_type: str, payload: Value = None) -> EventRef:
         """Add an event to the end."""
         check_event_type(event_type)
-        return self._context.write(_Append(self._store, ((event_type, encode_value(payload)),), alone=True))
+        return self._context.write(_Append(self._store, event_type, encode_value(payload)))
 
     def append_many(self, events: Iterable[tuple[str, Value]]) -> list[EventRef]:
         """Add several events, given as (type, payload), in one transaction."""
@@ -304,7 +334,7 @@ class Events:
         for kind, payload in events:
             check_event_type(kind)
             encoded.append((kind, encode_value(payload)))
-        return self._context.write(_Append(self._store, encoded, alone=False)) if encoded else []
+        return self._context.write(_AppendMany(self._store, encoded)) if encoded else []
 
     def read(self, seq: int) -> Event:
         """The event of that number. Raises NotFound."""
