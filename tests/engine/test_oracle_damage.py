@@ -14,6 +14,7 @@ from engine_oracle.folder_damage import damaged_copy, folder_damages
 from engine_oracle.interpret import digest, state_of
 from engine_oracle.log import NoBase, Reading, read_segments
 from engine_oracle.model import Model
+from engine_oracle.packing import pack
 from engine_oracle.snapshots import SnapshotError, read_snapshot
 from engine_oracle.workload import RUNS, START, sample_model
 from engine_oracle.writer import SALT, encode_log, encode_marker, write_log, write_snapshot
@@ -36,9 +37,9 @@ def small_log() -> bytes:
     return log_of(model)
 
 
-def content(reading: Reading) -> list[dict[str, object]]:
+def content(reading: Reading) -> list[bytes]:
     """The transactions without the place where their markers end, which a swap may move."""
-    return [{**transaction, "end": None} for transaction in reading.transactions]
+    return [pack({**transaction, "end": None}) for transaction in reading.transactions]
 
 
 def outcome(damage: Damage, whole: Reading) -> None:

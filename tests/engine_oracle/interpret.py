@@ -36,7 +36,9 @@ RUN_FIELDS = (
 
 
 class Inapplicable(Exception):
-    """An entry of a committed transaction that cannot be applied: a defect of its writer, or tampering."""
+    """An entry of a committed transaction that cannot be applied: a defect of its writer, or tampering. `cv` is its."""
+
+    cv = 0
 
 
 def empty_state() -> State:
@@ -70,8 +72,12 @@ def apply(transactions: Iterable[Transaction], base: State | None = None) -> Sta
         if transaction["cv"] <= state["cv"]:
             continue
         if transaction["cv"] != state["cv"] + 1:
-            raise Inapplicable(f"cv {transaction['cv']} after {state['cv']}")
-        _apply_transaction(state, transaction)
+            raise ValueError(f"commit {transaction['cv']} handed in after {state['cv']}")
+        try:
+            _apply_transaction(state, transaction)
+        except Inapplicable as fault:
+            fault.cv = transaction["cv"]
+            raise
     return state
 
 
@@ -270,7 +276,10 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> State:
 
 
 def state_of(folder: str | os.PathLike[str], *, use_snapshot: bool = True) -> tuple[State, Reading]:
-    """The state of a database from its newest whole snapshot and the log after it; or from the log alone."""
+    """The state of a database from its newest whole snapshot and the log after it; or from the log alone.
+
+    A transaction that cannot be applied is the end, as lost data is: the state is that before it, the verdict "lost".
+    """
     base = empty_state()
     start = 0
     for path in snapshot_paths(folder) if use_snapshot else ():
@@ -283,7 +292,22 @@ def state_of(folder: str | os.PathLike[str], *, use_snapshot: bool = True) -> tu
         base, start = from_snapshot(snapshot), snapshot["wal_offset"]
         break
     reading = read_log(folder, start=start, last_cv=base["cv"])
-    return apply(reading.transactions, base), reading
+    try:
+        return apply(reading.transactions, base), reading
+    except Inapplicable as fault:
+        kept = [transaction for transaction in reading.transactions if transaction["cv"] < fault.cv]
+        cut_off = reading.transactions[len(kept) :]
+        lost = [{name: transaction[name] for name in ("cv", "lsn", "run")} for transaction in cut_off]
+        reading = reading._replace(
+            transactions=kept,
+            verdict="lost",
+            position=cut_off[0]["lsn"],
+            end=cut_off[0]["lsn"],
+            commit_end=cut_off[0]["lsn"],
+            lost=[*lost, *reading.lost],
+            last_cv=fault.cv - 1,
+        )
+        return apply(kept, base), reading
 
 
 def run_history(transactions: Sequence[Transaction], run_id: bytes) -> list[Any]:

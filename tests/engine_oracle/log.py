@@ -5,7 +5,7 @@ It walks the segments of `history/` and `wal/` as one run of bytes, with these r
 * A transaction counts when its commit marker `[cv, ts, n, lsn, run, crc]` closes a *whole frame*: the last `n`
   entries with its tx id are there, and `crc` fits their checksums. It is *placed* when `lsn` is where the first begins.
   It is applied when it is placed, has no entry too many, and its `cv` follows on the last one.
-* Whatever is not that is a defect. After a defect good entries are looked for at every byte (by the salt), and what the
+* Whatever is not that is a defect. After a defect good entries are looked for (by the salt; see `behind`), and what the
   first whole frame with a `cv` above the last one says decides. Placed and the very next `cv`: nothing committed lay
   in the gap, and reading goes on ("gap"). Otherwise committed data is gone or displaced: nothing more is applied
   ("lost"). No such frame up to the end: a torn tail ("torn"). Frames at or below the last `cv` are copies and prove
@@ -23,6 +23,7 @@ from engine_oracle.entries import (
     COMMIT,
     CORE_TYPES,
     DATA_TYPES,
+    LEAST_LENGTH,
     NIL,
     SNAPSHOT_MARKER,
     Entry,
@@ -166,7 +167,7 @@ class _Walk:
                 self.salt = entry.salt if entry.tx != NIL else None
             if entry is None or not self.belongs(entry):
                 self.spoil(self.segment.start + self.offset)
-                self.offset = self.candidate(self.offset + 1)
+                self.offset = self.behind(self.offset)
                 continue
             self.offset += entry.end - entry.position
             return entry
@@ -176,6 +177,21 @@ class _Walk:
         if entry.tx == NIL:
             return entry.type not in (COMMIT, ABORT)
         return self.salt is None or entry.salt == self.salt
+
+    def behind(self, offset: int) -> int:
+        """Where reading goes on after a defect here.
+
+        Where the length of the damaged entry still leads to a good one, what lies between is its payload, and is not
+        looked through: a value may hold a copy of log bytes, which would pass for commits.
+        """
+        data = self.segment.data
+        claimed = offset + 4 + int.from_bytes(data[offset : offset + 4], "little")
+        following = (
+            entry_at(data, claimed, self.segment.start) if claimed >= offset + 4 + LEAST_LENGTH else None
+        )
+        if following is not None and following.tx != NIL and self.belongs(following):
+            return claimed
+        return self.candidate(offset + 1)
 
     def candidate(self, offset: int) -> int:
         """Where in this segment a good entry of this database begins, from this offset on; else the segment's end."""
