@@ -95,6 +95,12 @@ def test_the_longest_entry_and_one_byte_more():
     )
 
 
+def test_an_entry_of_more_than_the_longest_is_none_though_all_of_it_is_there():
+    body = bytes(envelope.MAX_ENTRY_LENGTH - 3)
+    data = (len(body) + 4).to_bytes(4, "little") + body + crc32(body).to_bytes(4, "little")
+    assert decode_entry(data, 0, len(data), 0) == envelope.BAD_LENGTH
+
+
 @given(st.binary(min_size=1, max_size=200), st.integers(0, 199))
 def test_random_bytes_never_raise(data: bytes, offset: int):
     offset %= len(data)

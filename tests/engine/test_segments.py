@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,8 @@ from devstate.engine.reports import CorruptionReport
 from devstate.engine.segments import Segment, SegmentReader, list_segments, stray_files
 from devstate.errors import InputUnreadable
 from log_samples import RUNS, SALT, TS, commit, commits, joined, marker_entry, matches, write_segment
+
+ENTRY = encode_entry(0x10, make_tx_id(9, SALT), b"x")
 
 
 def archive(root: str, start: int) -> None:
@@ -265,6 +268,7 @@ def test_every_damage_of_it_is_an_error_with_a_report(tmp_path: Path):
         (marker_entry([1, TS, 0, 0, RUNS[0], 0]), "commit"),
         (encode_entry(0x10, make_tx_id(9, SALT), b"x") + marker_entry([1, TS, 1, 0, RUNS[0], 0]), "commit"),
         (encode_entry(0x10, make_tx_id(9, SALT), b"x") + marker_entry("no marker"), "commit"),
+        (ENTRY + marker_entry([1, TS, 2, 0, RUNS[0], crc32(ENTRY[-4:])]), "commit"),
         (encode_entry(0x10, make_tx_id(9, SALT), b"x") + marker_entry(["why"], entry_type=1), "commit"),
         (frame_transaction([(0x10, b"x")], make_tx_id(9, SALT), RUNS[0], 1, TS, 50), "position"),
         (frame_transaction([(0x10, b"x")], make_tx_id(9, b"12345678"), RUNS[0], 1, TS, 0), "foreign"),

@@ -23,7 +23,8 @@ from devstate.engine.framing import (
     make_tx_id,
 )
 from devstate.engine.reports import REASONS, Gap, WalkEnd
-from devstate.engine.walk import ListedEntry, Region, scan_entries
+from devstate.engine.segments import SegmentReader, list_segments
+from devstate.engine.walk import ListedEntry, LogWalk, Region, scan_entries
 from log_samples import (
     RUNS,
     SALT,
@@ -480,6 +481,26 @@ def test_a_copy_of_the_log_inside_a_value_is_no_evidence(root: str):
     expect(root, LOG, [after])
 
 
+def test_the_count_in_the_marker_is_checked_too(root: str):
+    """With a checksum that fits: only a wrong writer makes that."""
+    entry = encode_entry(0x10, make_tx_id(7, SALT), b"x")
+    wrong = marker_entry([7, TS + 7, 2, len(DATA), RUNS[0], crc32(entry[-4:])], sequence=7)
+    write_segment(root, 0, DATA + entry + wrong)
+    expect(root, LOG, tail_reason="commit", orphaned_transactions=0)
+
+
+def test_what_comes_behind_lost_data_is_not_counted(root: str):
+    abort = frame_abort(make_tx_id(50, SALT), "")
+    later = commits(2, lsn=LOG[3].lsn + len(abort), first_cv=4)
+    data = joined(LOG[:2]) + b"?" * len(LOG[2].data) + abort + joined(later) + abort
+    write_segment(root, 0, data)
+    end = expect(root, LOG[:2], later)
+    assert end.aborted_transactions == 1, "only the abort before the first later commit"
+    assert end.max_sequence == 50, "no counter is used again, whoever used it"
+    before = sum(len(one.pieces()) for one in LOG[:2]) + 1
+    assert end.entries == before + len(later[0].pieces())
+
+
 # -- several segments ----------------------------------------------------------------------------------
 
 
@@ -544,6 +565,17 @@ def test_an_earlier_segment_cut_short(root: str):
         assert end.lost is not None
         assert end.lost.destroyed_cvs == (len(whole) + 1, 2)
         assert end.lost.intact_commits_cut == 4
+
+
+def test_a_segment_that_is_cut_after_the_listing(root: str):
+    paths = three_segments(root)
+    segments = list_segments(root, history=True)
+    os.truncate(paths[0], LOG[0].end)
+    with SegmentReader(root) as reader:
+        walk = LogWalk(segments, reader=reader, start=0, last_cv=0, last_ts=0, salt=SALT)
+        assert [one.cv for one in walk] == [1]
+    assert walk.end.lost is not None
+    assert (walk.end.lost.reason, walk.end.lost.lsn) == ("missing", LOG[0].end)
 
 
 def test_an_earlier_segment_with_a_leftover_at_its_end(root: str):
@@ -720,3 +752,28 @@ def test_listing_goes_on_behind_damage():
     items = list(scan_entries(b"junk in front" + DATA, 0))
     assert items[0] == Region(0, 0, 13, "length")
     assert len(items) == 1 + len(PIECES)
+
+
+def test_listing_the_last_entry_damaged():
+    damaged = DATA[:-1] + bytes((DATA[-1] ^ 1,))
+    *_, last = scan_entries(damaged, 0)
+    assert isinstance(last, ListedEntry)
+    assert not last.crc_ok
+    assert last.size == len(PIECES[-1][2])
+
+
+def test_listing_takes_nothing_for_an_entry_that_only_looks_like_one():
+    likely = bytearray(LOG[0].pieces()[0])
+    likely[-1] ^= 1
+    junk = b"\xff" * 9 + bytes(likely) + b"\xff" * 9
+    for salt in (None, SALT):
+        items = list(scan_entries(junk + DATA, 0, salt=salt))
+        assert items[0] == Region(0, 0, len(junk), "length")
+        assert len(items) == 1 + len(PIECES)
+
+
+def test_listing_learns_no_salt_from_an_entry_without_one():
+    note = frame_snapshot_mark(SnapshotMark("snapshot_1.dat", 1, 1, TS, 0))
+    items = list(scan_entries(note + b"\xff" * 30 + DATA, 0))
+    assert items[1] == Region(len(note), len(note), 30, "length")
+    assert len(items) == 2 + len(PIECES)
