@@ -4,7 +4,7 @@ from .database import Database
 from .durability import Durability
 from .errors import ConflictError, EngineError
 from .ids import RunId
-from .recovery import RecoveryOptions, RecoveryResult
+from .recovery_result import RecoveryOptions, RecoveryResult
 from .transactions import CommitInfo, Transaction
 
 __all__ = [

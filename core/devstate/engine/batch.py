@@ -19,6 +19,9 @@ class Operation(Protocol):
     that against what the transaction sees; so it must not keep anything of the first time.
     """
 
+    # Whether it changes the status of the run itself, which decides for itself when it may.
+    lifecycle: bool
+
     def stage(self, batch: Batch) -> Any:
         """Add the entries and records that it comes to; return what its caller gets. Raises EngineError."""
         ...

@@ -322,7 +322,7 @@ class Committer:
             except Exception as error:  # installing cannot fail; should it, memory must not be trusted
                 self.fail(f"a commit could not be installed: {type(error).__name__}: {error}")
                 return
-            except BaseException:
+            except BaseException:  # noqa: S112
                 continue  # a second interrupt: the work is not optional
 
     def _pend(self, flusher: Flusher) -> None:

@@ -34,7 +34,7 @@ from .meta import CleanMark, encode_clean
 from .opening import Opened, OpenSettings, open_files, open_memory
 from .owners import OPEN_HANDLES
 from .primitives.runs import RunMetadata, RunStatus, RunStore
-from .recovery import RecoveryOptions, RecoveryResult
+from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .retrying import pause_before_retry
 from .snapshot_file import SnapshotInfo

@@ -76,8 +76,7 @@ class MapPrimitive(StoragePrimitive):
 
     def decode_value(self, key: Key, record: Record) -> Any:
         """The value as a reader gets it, made anew at each call."""
-        assert record[1] is not None
-        return _any(record[1])
+        return _any(value_of(record))
 
     # -- the contract of storage
 
@@ -106,8 +105,6 @@ class MapPrimitive(StoragePrimitive):
         records = self.maps.get(run)
         if not records:
             return 0
-        if cv >= 1 << 63 and self.keeps_tombstones is None:
-            return len(records)
         found = (visible_at(record, cv) for record in records.copy().values())
         return sum(record is not None and record[1] is not None for record in found)
 
@@ -163,7 +160,7 @@ class MapPrimitive(StoragePrimitive):
         return list(self.maps)
 
     def view(self, run: bytes, cv: int) -> Mapping[Any, Any]:
-        return MapView(self, {key: record for key, record in self.live(run, cv)})
+        return MapView(self, dict(self.live(run, cv)))
 
     def live(self, run: bytes, cv: int = 1 << 63) -> Iterator[tuple[Any, Record]]:
         """The keys that exist for a reader at `cv`, with their records, in no order."""
@@ -190,6 +187,13 @@ class MapPrimitive(StoragePrimitive):
     def remove(self, entry_type: int, key: Key) -> Remove:
         """The operation that deletes a key by an entry of that type; nothing where it is absent."""
         return Remove(self, entry_type, key)
+
+
+def value_of(record: Record) -> bytes:
+    """The value bytes of a record that is no tombstone."""
+    if record[1] is None:
+        raise KeyError("a deleted record has no value")
+    return record[1]
 
 
 def stored(value: msgspec.Raw) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Opening a database: find or make it, lock it, recover it, repair it, and put the parts of the running one together."""
+"""Opening a database: find or make it, lock it, recover it, repair it, and put its running parts together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from devstate.durable import atomic_replace, ensure_folder
-from devstate.durable.files import OS, Files, retried
+from devstate.durable.files import Files, retried
 from devstate.errors import InputUnreadable
 
 from .commit import Committer, Position, read_only
@@ -33,7 +33,8 @@ from .locking import DatabaseLocks
 from .memory_log import MemoryLog
 from .meta import Meta, encode_meta
 from .owners import Owners
-from .recovery import Recovered, RecoveryOptions, RecoveryResult, recover
+from .recovery import Recovered, recover
+from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .repair import repair
 from .segments import list_segments
@@ -43,7 +44,7 @@ from .syncing import Flusher
 from .versions import Versions
 from .wal_writer import WalWriter
 
-__all__ = ["Opened", "OpenSettings", "open_files", "open_memory"]
+__all__ = ["OpenSettings", "Opened", "open_files", "open_memory"]
 
 _OURS = frozenset({LOCK, WRITERS, META, CLEAN, "wal", "snapshots", "history", "quarantine"})
 _READ_ATTEMPTS = 20

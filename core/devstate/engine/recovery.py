@@ -8,16 +8,14 @@ reads a clock (times of the phases apart), and the log is applied through the on
 from __future__ import annotations
 
 import gc
-import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from time import perf_counter_ns
-from typing import Literal
 
 import msgspec
 
-from devstate.durable.files import OS, Files, retried
+from devstate.durable.files import OS, Files
 from devstate.errors import InputUnreadable
 
 from .envelope import ENTRY_VERSION
@@ -29,119 +27,20 @@ from .errors import (
     WalCorruptionError,
 )
 from .framing import Transaction
+from .identity import read_clean, read_identity
 from .ids import run_text
-from .layout import CLEAN, META, is_temp_name, snapshots_folder, wal_folder
-from .meta import SMALL_FILE_LIMIT, CleanMark, Meta, decode_clean, decode_meta
+from .layout import is_temp_name, snapshots_folder, wal_folder
+from .meta import CleanMark, Meta
+from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .reports import CorruptionReport, WalkEnd
 from .segments import Segment, SegmentReader, list_segments
 from .snapshot_file import SnapshotInfo
 from .snapshot_reading import check_snapshot, list_snapshots, read_snapshot
 from .versions import Versions
-from .walk import LogWalk, scan_entries
+from .walk import LogWalk
 
-__all__ = ["Recovered", "RecoveryOptions", "RecoveryResult", "apply_transaction", "recover"]
-
-OnCorruption = Literal["raise", "prefix", "read_only"]
-
-
-class RecoveryOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How to open a database whose files are not what a clean close leaves.
-
-    `max_corrupt_entries` bounds harmless gaps: damage that no commit can have been in. `verify_all_checksums`
-    looks at the other retained snapshots too. `rebuild_indexes` derives search indexes at once instead of at the
-    first search. `on_corruption`: what to do where committed data is lost: `raise`, open the intact `prefix` and
-    set the rest aside, or open the prefix `read_only`. `unknown`: `preserve` what no registered kind knows, or `raise`.
-    """
-
-    max_corrupt_entries: int = 10
-    verify_all_checksums: bool = True
-    rebuild_indexes: bool = False
-    on_corruption: OnCorruption = "raise"
-    unknown: Literal["preserve", "raise"] = "preserve"
-
-    @classmethod
-    def default(cls) -> RecoveryOptions:
-        """Ten harmless gaps; lost data raises."""
-        return cls()
-
-    @classmethod
-    def strict(cls) -> RecoveryOptions:
-        """No gap at all; an entry of an unknown kind raises."""
-        return cls(max_corrupt_entries=0, unknown="raise")
-
-    @classmethod
-    def permissive(cls) -> RecoveryOptions:
-        """A hundred harmless gaps; where data is lost, the prefix. Checksums are verified all the same."""
-        return cls(max_corrupt_entries=100, on_corruption="prefix")
-
-
-class RecoveryResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What opening a database came to. Positions are LSNs, times microseconds.
-
-    `transactions_recovered` counts those applied from the log; those in the snapshot are
-    `snapshot_used.transaction_count`. `committed_lost` counts intact commits cut off and commits destroyed.
-    """
-
-    snapshot_used: SnapshotInfo | None = None
-    snapshots_rejected: tuple[tuple[str, str], ...] = ()
-    wal_replay_from_offset: int = 0
-    wal_end_offset: int = 0
-    wal_entries_replayed: int = 0
-    transactions_recovered: int = 0
-    orphaned_transactions: int = 0
-    aborted_transactions: int = 0
-    corrupt_entries_skipped: int = 0
-    unknown_entries_skipped: int = 0
-    unframed_entries: int = 0
-    tail_bytes_discarded: int = 0
-    tail_reason: str | None = None
-    committed_lost: int = 0
-    corruption: CorruptionReport | None = None
-    last_cv: int = 0
-    last_ts: int = 0
-    orphaned_runs: tuple[str, ...] = ()
-    index_rebuilt: bool = False
-    degraded_types: tuple[int, ...] = ()
-    meta_rebuilt: bool = False
-    clean_close: bool = False
-    phases: dict[str, int] = {}
-    recovery_time_micros: int = 0
-
-    @property
-    def has_issues(self) -> bool:
-        """Whether anything was found that a clean close does not leave."""
-        return bool(
-            self.snapshots_rejected
-            or self.orphaned_transactions
-            or self.corrupt_entries_skipped
-            or self.unknown_entries_skipped
-            or self.unframed_entries
-            or self.tail_bytes_discarded
-            or self.committed_lost
-            or self.degraded_types
-            or self.meta_rebuilt
-        )
-
-    def comparable(self) -> RecoveryResult:
-        """The same without times: equal for two recoveries of the same bytes."""
-        return msgspec.structs.replace(self, phases={}, recovery_time_micros=0)
-
-    def summary(self) -> str:
-        """One line for a person."""
-        base = f"snapshot at {self.snapshot_used.wal_offset}" if self.snapshot_used else "empty state"
-        told = [f"{base} + {self.transactions_recovered} transactions = commit {self.last_cv}"]
-        for count, what in (
-            (len(self.snapshots_rejected), "snapshots rejected"),
-            (self.corrupt_entries_skipped, "harmless gaps"),
-            (self.tail_bytes_discarded, "bytes of torn tail discarded"),
-            (self.committed_lost, "committed transactions lost"),
-            (self.unknown_entries_skipped, "entries of unknown kinds kept aside"),
-            (len(self.orphaned_runs), "orphaned runs"),
-        ):
-            if count:
-                told.append(f"{count} {what}")
-        return "; ".join(told)
+__all__ = ["COMMIT_STEP", "Recovered", "RecoveryBase", "apply_transaction", "load_snapshot", "recover"]
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -161,7 +60,7 @@ class Recovered(msgspec.Struct, frozen=True):
     read_only: bool
 
 
-class _Base(msgspec.Struct):
+class RecoveryBase(msgspec.Struct):
     """What to start from."""
 
     primitives: Primitives
@@ -195,7 +94,7 @@ def recover(
     phases: dict[str, int] = {}
     with _collector_resting(), SegmentReader(root, files=files) as reader:
         with _timed(phases, "discovering"):
-            meta, rebuilt = _identity(root, reader, files)
+            meta, rebuilt = read_identity(root, reader, files)
             segments = list_segments(root, history=True, files=files)
             clean = None if live else read_clean(root, files)
         limit: int | None = None
@@ -293,7 +192,7 @@ COMMIT_STEP = 256
 
 
 def _walk(
-    base: _Base,
+    base: RecoveryBase,
     segments: tuple[Segment, ...],
     reader: SegmentReader,
     meta: Meta,
@@ -390,33 +289,6 @@ def _with_clean(end: WalkEnd, clean: CleanMark | None) -> WalkEnd:
     )
 
 
-def _identity(root: str, reader: SegmentReader, files: Files) -> tuple[Meta, bool]:
-    """`META`, or, where it is missing, what a snapshot or the log says of the same."""
-    path = os.path.join(root, META)
-    data = read_small(path, files)
-    if data is not None:
-        return decode_meta(data, path), False
-    for found in list_snapshots(root, files):
-        try:
-            meta = read_snapshot(found.path, files=files).meta
-        except SnapshotCorruptError:
-            continue
-        return Meta(db_uuid=meta.db_uuid, salt=meta.salt, created=meta.base_ts), True
-    for segment in list_segments(root, history=True, files=files):
-        for entry in scan_entries(reader.load(segment), segment.start):
-            tx_id = getattr(entry, "tx_id", None)
-            if tx_id is not None and any(tx_id):
-                salt = tx_id[8:]
-                return Meta(
-                    db_uuid=hashlib.sha256(b"devstate" + salt).digest()[:16], salt=salt, created=0
-                ), True
-    raise NoRecoveryBaseError(
-        f"{root} has no META, and neither a snapshot nor a log entry to take the identity from",
-        path=root,
-        remedy="Put the files of the database back, or choose another folder.",
-    )
-
-
 def _base(
     root: str,
     registry: Registry,
@@ -424,12 +296,12 @@ def _base(
     meta: Meta,
     segments: tuple[Segment, ...],
     files: Files,
-) -> tuple[_Base, list[tuple[str, str]]]:
+) -> tuple[RecoveryBase, list[tuple[str, str]]]:
     """The newest snapshot that is valid, loaded; without one the beginning of the log."""
     rejected: list[tuple[str, str]] = []
     for found in list_snapshots(root, files):
         try:
-            return _loaded(found.path, found.wal_offset, registry, versions, meta.salt, files), rejected
+            return load_snapshot(found.path, found.wal_offset, registry, versions, meta.salt, files), rejected
         except SnapshotCorruptError as error:
             rejected.append((found.path, error.reason))
     if not segments or segments[0].start != 0:
@@ -440,17 +312,18 @@ def _base(
             path=root,
             remedy="Put back a snapshot, or the segments from LSN 0 on, from a copy of this database.",
         )
-    return _Base(registry.instances(versions()), None, 0, 0, 0, 1, {}, set()), rejected
+    return RecoveryBase(registry.instances(versions()), None, 0, 0, 0, 1, {}, set()), rejected
 
 
-def _loaded(
+def load_snapshot(
     path: str,
     wal_offset: int,
     registry: Registry,
     versions: Callable[[], Versions],
     salt: bytes,
     files: Files,
-) -> _Base:
+) -> RecoveryBase:
+    """The state of one snapshot. Raises SnapshotCorruptError, UnsupportedFormat, InputUnreadable."""
     contents = read_snapshot(path, salt=salt, files=files)
     info, meta = contents.info, contents.meta
     if info.wal_offset != wal_offset:
@@ -472,13 +345,17 @@ def _loaded(
             raise SnapshotCorruptError(
                 f"{path}: a section of {primitive.name} cannot be read: {error}", reason="records", path=path
             ) from None
-    return _Base(primitives, info, info.wal_offset, meta.cv, meta.base_ts, meta.next_tx, opaque, unknown)
+    return RecoveryBase(
+        primitives, info, info.wal_offset, meta.cv, meta.base_ts, meta.next_tx, opaque, unknown
+    )
 
 
 def _other_snapshots(
     root: str, used: SnapshotInfo | None, salt: bytes, rejected: list[tuple[str, str]], files: Files
 ) -> list[tuple[str, str]]:
-    known = {path for path, _ in rejected} | ({used.path} if used is not None else set())
+    known = {path for path, _ in rejected}
+    if used is not None:
+        known.add(used.path)
     bad: list[tuple[str, str]] = []
     for found in list_snapshots(root, files):
         if found.path in known:
@@ -490,28 +367,6 @@ def _other_snapshots(
         except UnsupportedFormat:
             continue  # older than the one in use, and none of our business
     return bad
-
-
-def read_clean(root: str, files: Files) -> CleanMark | None:
-    """The mark of a clean close; None where there is none, or a damaged one, which proves nothing."""
-    data = read_small(os.path.join(root, CLEAN), files)
-    return decode_clean(data) if data is not None else None
-
-
-def read_small(path: str, files: Files) -> bytes | None:
-    """The content of a small file, None where it is missing. Raises InputUnreadable."""
-    try:
-        fd = retried(files.open, path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
-    try:
-        return retried(files.pread, fd, SMALL_FILE_LIMIT, 0)
-    except OSError as error:
-        raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
-    finally:
-        files.close(fd)
 
 
 def _leftovers(root: str, files: Files) -> tuple[str, ...]:
@@ -541,7 +396,7 @@ def _lost(report: CorruptionReport) -> WalCorruptionError:
 
 
 @contextmanager
-def _timed(phases: dict[str, int], name: str) -> Iterator[None]:
+def _timed(phases: dict[str, int], name: str) -> Generator[None]:
     begun = perf_counter_ns()
     try:
         yield
@@ -550,7 +405,7 @@ def _timed(phases: dict[str, int], name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _collector_resting() -> Iterator[None]:
+def _collector_resting() -> Generator[None]:
     """Loading makes millions of tuples and no garbage; the collector would look at all of them again and again."""
     enabled = gc.isenabled()
     gc.disable()

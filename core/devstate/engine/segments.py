@@ -19,9 +19,9 @@ import msgspec
 from devstate.durable.files import OS, Files, retried
 from devstate.errors import InputUnreadable
 
-from .envelope import OVERHEAD, TRANSACTION_COMMIT, U32, decode_entry
+from .envelope import OVERHEAD, TRANSACTION_COMMIT, U32, WalEntry, decode_entry
 from .errors import WalCorruptionError
-from .framing import Transaction, WalEntry, decode_commit, split_tx_id
+from .framing import Transaction, decode_commit, split_tx_id
 from .layout import (
     history_folder,
     is_temp_name,

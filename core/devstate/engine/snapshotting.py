@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -235,10 +236,8 @@ def _expire(root: str, reader: SegmentReader, before: int, horizon: int, files: 
             break
         files.unlink(segment.path)
         index = os.path.join(history_folder(root), index_name(segment.start))
-        try:
+        with suppress(FileNotFoundError):
             files.unlink(index)
-        except FileNotFoundError:
-            pass
         gone.append(segment.path)
     if gone:
         files.fsync_dir(history_folder(root))

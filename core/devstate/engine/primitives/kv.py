@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import NotFound, ValueRangeError
-from ..map_primitive import DELETED, MapPrimitive, stored
-from ..primitive import Key
-from ..search.texts import text_of_value
-from ..values import Value, check_key, decode_value, encode_value
-from ..versions import Record
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import NotFound, ValueRangeError
+from devstate.engine.map_primitive import DELETED, MapPrimitive, stored, value_of
+from devstate.engine.primitive import Key
+from devstate.engine.search.texts import text_of_value
+from devstate.engine.values import Value, check_key, decode_value, encode_value
+from devstate.engine.versions import Record
 
 if TYPE_CHECKING:
-    from ..batch import Batch
-    from ..context import Context
+    from devstate.engine.batch import Batch
+    from devstate.engine.context import Context
 
 __all__ = ["Kv", "KvEntry", "KvStore"]
 
@@ -91,7 +91,7 @@ class KvStore(MapPrimitive):
 
     def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
         for key, record in self.live(run):
-            yield key, text_of_value(decode_value(record[1]))
+            yield key, text_of_value(decode_value(value_of(record)))
 
     def handle(self, context: Context) -> Kv:
         return Kv(context, self)
@@ -177,8 +177,7 @@ class Kv:
         record = self._present(key)
         if record is None:
             raise NotFound(f"no value under {key!r}", position=key)
-        assert record[1] is not None
-        return KvEntry(decode_value(record[1]), record[0], record[2], record[3])
+        return KvEntry(decode_value(value_of(record)), record[0], record[2], record[3])
 
     def put(self, key: str, value: Value, *, ttl: float | None = None) -> int:
         """Write a value; with `ttl` (seconds) it is absent from that long after the commit on.

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import EngineError, RunExists, RunNotActive, RunNotFound
-from ..ids import RunId, run_text
-from ..map_primitive import MapPrimitive
-from ..primitive import Guard, Key, Serializable
-from ..search.texts import text_of_run
-from ..versions import Record, visible_at
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import EngineError, RunExists, RunNotActive, RunNotFound
+from devstate.engine.ids import RunId, run_text
+from devstate.engine.map_primitive import MapPrimitive, value_of
+from devstate.engine.primitive import Guard, Key, Serializable
+from devstate.engine.search.texts import text_of_run
+from devstate.engine.versions import Record, visible_at
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..batch import Batch
-    from ..context import Context
+    from devstate.engine.batch import Batch
+    from devstate.engine.context import Context
 
 __all__ = ["RunBook", "RunMetadata", "RunStatus", "RunStore"]
 
@@ -249,8 +249,7 @@ class RunStore(MapPrimitive):
         book = self.books.get(run)
         if book is None:
             book = self.books[run] = RunBook()
-        assert record[1] is not None
-        _take_status(book, _dict(record[1]))
+        _take_status(book, _dict(value_of(record)))
 
     def delete_run(self, run: bytes) -> None:
         super().delete_run(run)
@@ -320,10 +319,10 @@ class RunStore(MapPrimitive):
         status = RunStatus(fields["status"])
         book = self.books.get(run)
         own_change = batch is not None and record is not self.latest(run, None)
-        if status is RunStatus.ACTIVE and book is not None and not own_change:
-            if book.orphaned or not self.owner_alive(fields.get("owner")):
-                return RunStatus.ORPHANED
-        return status
+        if status is not RunStatus.ACTIVE or book is None or own_change:
+            return status
+        gone = book.orphaned or not self.owner_alive(fields.get("owner"))
+        return RunStatus.ORPHANED if gone else status
 
     def metadata(self, run: bytes, cv: int = 1 << 63) -> RunMetadata:
         """What is known of a run. Raises RunNotFound."""
