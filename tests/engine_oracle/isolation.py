@@ -34,6 +34,25 @@ class Txn(NamedTuple):
     writes: Sequence[tuple[Key, int]] = ()
 
 
+def by_commits(history: Sequence[Txn]) -> list[Txn]:
+    """The same history with its versions numbered in the order of the commits, what was rolled back last.
+
+    For stores in which writes without a read commit in any order, so that the versions have no order of their own.
+    Versions must be different over all keys. G0 cannot be found any more: the commits say what came first.
+    """
+    numbers = {0: 0}
+    for txn in sorted(history, key=lambda txn: (txn.commit is None, txn.commit or 0)):
+        for _, version in txn.writes:
+            numbers[version] = len(numbers)
+    return [
+        txn._replace(
+            reads=[(key, numbers.get(version, -1)) for key, version in txn.reads],
+            writes=[(key, numbers[version]) for key, version in txn.writes],
+        )
+        for txn in history
+    ]
+
+
 class Anomaly(NamedTuple):
     kind: str
     transactions: tuple[Any, ...]
@@ -124,7 +143,7 @@ def _dirty_reads(seen: _History) -> Iterator[Anomaly]:
         for key, version in seen.outer_reads(txn):
             writer = seen.writer.get((key, version))
             if writer is None:
-                if version != 0:
+                if version != 0:  # also what `by_commits` does not know
                     yield Anomaly("invented read", (txn.id,), f"{key!r} {version}: no one wrote it")
             elif writer.commit is None:
                 yield Anomaly("G1a", (writer.id, txn.id), f"{key!r} {version} was rolled back")

@@ -68,13 +68,13 @@ class Model:
         Raises:
             ModelError: The first operation that fails, by the name of its error; nothing is changed.
         """
-        work = _Work(self, run, now)
+        work = Work(self, run, now)
         results = [work.perform(operation) for operation in operations]
         if work.entries:
             self._commit(work)
         return results
 
-    def _commit(self, work: _Work) -> None:
+    def _commit(self, work: Work) -> None:
         runs = dict(self.runs)
         if work.deleted:
             del runs[work.run_id]
@@ -123,7 +123,7 @@ class Model:
         self.orphans &= self.runs.keys()
 
 
-class _Work(DataWork):
+class Work(DataWork):
     """A run under change in one transaction: the data operations, and those of the run itself."""
 
     def __init__(self, model: Model, run_id: bytes, now: int) -> None:
