@@ -9,17 +9,32 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from devstate.engine.envelope import WalEntry
-from devstate.engine.errors import EngineError, RunExists, RunNotActive, RunNotFound
+from devstate.engine.errors import EngineError, RunExists, RunNotActive
 from devstate.engine.ids import RunId, run_text
 from devstate.engine.map_primitive import MapPrimitive, value_of
 from devstate.engine.primitive import Guard, Key, Serializable
 from devstate.engine.search.texts import text_of_run
 from devstate.engine.versions import Record, visible_at
+
+from .run_entries import (
+    BEGIN,
+    CREATE,
+    END,
+    UPDATE,
+    EndPayload,
+    begin_payload,
+    create_payload,
+    created,
+    end_payload,
+    ended,
+    update_payload,
+)
+from .run_life import GONE, BeginRun, CreateRun, DeleteRun, EndRun, UpdateRun, unknown_run
 
 if TYPE_CHECKING:
     from typing import Self
@@ -29,14 +44,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunBook", "RunMetadata", "RunStatus", "RunStore"]
 
-CREATE = 0x60
-UPDATE = 0x61
-END = 0x62
-BEGIN = 0x63
-
 _pack = msgspec.msgpack.Encoder().encode
 _dict = msgspec.msgpack.Decoder(dict[str, Any]).decode
-_GONE: Final = "gone"
 
 
 class RunStatus(StrEnum):
@@ -50,18 +59,6 @@ class RunStatus(StrEnum):
     ARCHIVED = "archived"
     ORPHANED = "orphaned"
     NOT_FOUND = "not_found"
-
-
-_NEXT: Final[Mapping[str, frozenset[str]]] = {
-    "active": frozenset({"paused", "completed", "failed", "cancelled", "archived"}),
-    "paused": frozenset({"active", "cancelled", "archived"}),
-    "orphaned": frozenset({"active", "completed", "failed", "cancelled"}),
-    "completed": frozenset({"archived"}),
-    "failed": frozenset({"archived"}),
-    "cancelled": frozenset({"archived"}),
-    "archived": frozenset(),
-}
-_ENDS: Final = frozenset({"completed", "failed", "cancelled"})
 
 
 class RunMetadata(msgspec.Struct, frozen=True):
@@ -88,48 +85,6 @@ class RunMetadata(msgspec.Struct, frozen=True):
     owner: tuple[Any, ...] | None = None
 
 
-class _CreatePayload(msgspec.Struct, array_like=True, frozen=True):
-    run: bytes
-    key: None
-    cv: int
-    ts: int
-    name: str | None
-    parent: bytes | None
-    tags: list[str]
-    metadata: dict[str, Any]
-    owner: list[Any] | None = None
-
-
-class _BeginPayload(msgspec.Struct, array_like=True, frozen=True):
-    run: bytes
-    key: None
-    cv: int
-    ts: int
-
-
-class _UpdatePayload(msgspec.Struct, array_like=True, frozen=True):
-    run: bytes
-    key: None
-    cv: int
-    ts: int
-    changes: dict[str, Any]
-
-
-class _EndPayload(msgspec.Struct, array_like=True, frozen=True):
-    run: bytes
-    key: None
-    cv: int
-    ts: int
-    status: str
-    reason: str | None
-    event_count: int
-    tx_count: int
-
-
-_create_payload = msgspec.msgpack.Decoder(_CreatePayload).decode
-_begin_payload = msgspec.msgpack.Decoder(_BeginPayload).decode
-_update_payload = msgspec.msgpack.Decoder(_UpdatePayload).decode
-_end_payload = msgspec.msgpack.Decoder(_EndPayload).decode
 _records = msgspec.msgpack.Decoder(list[tuple[bytes, int, int, dict[str, Any]]]).decode
 
 
@@ -191,25 +146,25 @@ class RunStore(MapPrimitive):
     def apply_wal_entry(self, entry: WalEntry) -> None:
         kind = entry.entry_type
         if kind == CREATE:
-            made = _create_payload(entry.payload)
+            made = create_payload(entry.payload)
             if self.latest(made.run, None) is not None:
                 raise RunExists(f"run {run_text(made.run)} is created a second time")
-            fields = _created(made.name, made.parent, made.tags, made.metadata, made.ts, made.owner)
+            fields = created(made.name, made.parent, made.tags, made.metadata, made.ts, made.owner)
             self._put(made.run, made.cv, made.ts, fields)
         elif kind == BEGIN:
-            begun = _begin_payload(entry.payload)
-            self._put(begun.run, begun.cv, begun.ts, _begun(self._fields(begun.run), begun.ts))
+            begun = begin_payload(entry.payload)
+            self._put(begun.run, begun.cv, begun.ts, begun(self._fields(begun.run), begun.ts))
         elif kind == UPDATE:
-            told = _update_payload(entry.payload)
+            told = update_payload(entry.payload)
             fields = self._fields(told.run)
             if told.changes.get("deleted") is True:
-                self.install(told.run, None, (told.cv, None, told.ts, _GONE, None))
+                self.install(told.run, None, (told.cv, None, told.ts, GONE, None))
             else:
                 self._put(told.run, told.cv, told.ts, {**fields, **told.changes})
         else:
-            end = _end_payload(entry.payload)
+            end = end_payload(entry.payload)
             self._cross_check(end)
-            fields = _ended(self._fields(end.run), end.status, end.reason, end.ts)
+            fields = ended(self._fields(end.run), end.status, end.reason, end.ts)
             self._put(end.run, end.cv, end.ts, fields)
 
     def snapshot_deserialize(self, data: memoryview) -> None:
@@ -241,7 +196,7 @@ class RunStore(MapPrimitive):
     # -- memory
 
     def install(self, run: bytes, key: Key, record: Record) -> None:
-        if record[3] == _GONE:
+        if record[3] == GONE:
             if self.siblings is not None:
                 self.siblings.delete_run(run)
             return
@@ -269,7 +224,7 @@ class RunStore(MapPrimitive):
         if lifecycle:
             return  # the operation itself knows which step of life is next
         if book is None:
-            raise _unknown(run)
+            raise unknown_run(run)
         status = self.status(run, draft)
         if status != RunStatus.ACTIVE:
             raise RunNotActive(
@@ -282,7 +237,7 @@ class RunStore(MapPrimitive):
 
     def require_run(self, run: bytes) -> None:
         if run not in self.books:
-            raise _unknown(run)
+            raise unknown_run(run)
 
     def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
         book = self.books.get(run)
@@ -329,7 +284,7 @@ class RunStore(MapPrimitive):
         record = visible_at(self.latest(run, None), cv)
         book = self.books.get(run)
         if record is None or record[1] is None or book is None:
-            raise _unknown(run)
+            raise unknown_run(run)
         fields = _dict(record[1])
         parent, owner = fields["parent"], fields.get("owner")
         return RunMetadata(
@@ -364,7 +319,7 @@ class RunStore(MapPrimitive):
     def describe(self, entry: WalEntry) -> dict[str, Any]:
         kind = entry.entry_type
         if kind == CREATE:
-            made = _create_payload(entry.payload)
+            made = create_payload(entry.payload)
             told = {"name": made.name, "tags": made.tags, "metadata": made.metadata}
             return {
                 "op": "create",
@@ -375,8 +330,8 @@ class RunStore(MapPrimitive):
         if kind == BEGIN:
             return {"op": "begin", "key": None}
         if kind == UPDATE:
-            return {"op": "update", "key": None, "changes": _update_payload(entry.payload).changes}
-        end = _end_payload(entry.payload)
+            return {"op": "update", "key": None, "changes": update_payload(entry.payload).changes}
+        end = end_payload(entry.payload)
         return {"op": "end", "key": None, "status": end.status, "reason": end.reason}
 
     def handle(self, context: Context) -> RunMetadata:
@@ -393,19 +348,19 @@ class RunStore(MapPrimitive):
         owner: Sequence[Any] | None,
     ) -> list[Any]:
         """The operations that create a run and begin it."""
-        return [_Create(self, name, parent, list(tags), dict(metadata), owner), _Begin(self)]
+        return [CreateRun(self, name, parent, list(tags), dict(metadata), owner), BeginRun(self)]
 
     def end(self, status: str, reason: str | None) -> Any:
         """The operation that ends a run as completed, failed or cancelled."""
-        return _End(self, status, reason)
+        return EndRun(self, status, reason)
 
     def update(self, changes: Mapping[str, Any], status: str | None = None) -> Any:
         """The operation that sets fields; `status` is the next status, where that changes."""
-        return _Update(self, dict(changes), status)
+        return UpdateRun(self, dict(changes), status)
 
     def delete(self, *, force: bool) -> Any:
         """The operation that deletes a run with all its records; an active one only with `force`."""
-        return _Erase(self, force)
+        return DeleteRun(self, force)
 
     # -- how
 
@@ -415,7 +370,7 @@ class RunStore(MapPrimitive):
     def _fields(self, run: bytes) -> dict[str, Any]:
         record = self.latest(run, None)
         if record is None or record[1] is None:
-            raise _unknown(run)
+            raise unknown_run(run)
         return _dict(record[1])
 
     def _event_count(self, run: bytes) -> int:
@@ -424,7 +379,7 @@ class RunStore(MapPrimitive):
                 return sibling.length(run)
         return 0
 
-    def _cross_check(self, end: _EndPayload) -> None:
+    def _cross_check(self, end: EndPayload) -> None:
         book = self.books.get(end.run)
         events, transactions = self._event_count(end.run), (book.tx_count if book is not None else 0) + 1
         if (end.event_count, end.tx_count) != (events, transactions):
@@ -446,150 +401,6 @@ class _RunsAt:
                 yield _pack((run, cv, ts, {**_dict(value), **self._accounts[run]}))
 
 
-class _Create:
-    lifecycle = True
-
-    def __init__(
-        self,
-        store: RunStore,
-        name: str | None,
-        parent: bytes | None,
-        tags: list[str],
-        metadata: dict[str, Any],
-        owner: Sequence[Any] | None,
-    ) -> None:
-        self._store = store
-        self._told = (name, parent, tags, metadata)
-        self._owner = owner
-
-    def stage(self, batch: Batch) -> None:
-        run, cv, ts = batch.run, batch.cv, batch.ts
-        if batch.latest(self._store, None) is not None:
-            raise RunExists(f"run {run_text(run)} exists", remedy="Choose another identifier, or none.")
-        name, parent, tags, metadata = self._told
-        if parent is not None and parent not in self._store.books:
-            raise _unknown(parent)
-        payload = _pack((run, None, cv, ts, name, parent, tags, metadata, self._owner))
-        fields = _created(name, parent, tags, metadata, ts, self._owner)
-        batch.add(CREATE, payload, self._store, None, (cv, _pack(fields), ts, None, None))
-
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: a run that exists by then is refused when this is staged."""
-
-
-class _Begin:
-    lifecycle = True
-
-    def __init__(self, store: RunStore) -> None:
-        self._store = store
-
-    def stage(self, batch: Batch) -> None:
-        run, cv, ts = batch.run, batch.cv, batch.ts
-        fields = _begun(_fields_in(self._store, batch), ts)
-        batch.add(BEGIN, _pack((run, None, cv, ts)), self._store, None, (cv, _pack(fields), ts, None, None))
-
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: it stands behind its creation."""
-
-
-class _Update:
-    lifecycle = True
-
-    def __init__(self, store: RunStore, changes: dict[str, Any], status: str | None) -> None:
-        self._store = store
-        self._changes = changes
-        self._status = status
-
-    def stage(self, batch: Batch) -> None:
-        fields = _fields_in(self._store, batch)
-        changes = dict(self._changes)
-        if self._status is not None:
-            _require_next(self._store, batch, self._status)
-            changes["status"] = self._status
-        for name in ("metadata",):
-            if name in changes:  # given as what to add; the entry states the result
-                changes[name] = {**fields[name], **changes[name]}
-        if "tags" in changes:
-            changes["tags"] = list(dict.fromkeys([*fields["tags"], *changes["tags"]]))
-        run, cv, ts = batch.run, batch.cv, batch.ts
-        record = (cv, _pack({**fields, **changes}), ts, None, None)
-        batch.add(UPDATE, _pack((run, None, cv, ts, changes)), self._store, None, record)
-
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: the step of life is checked when this is staged."""
-
-
-class _End:
-    lifecycle = True
-
-    def __init__(self, store: RunStore, status: str, reason: str | None) -> None:
-        self._store = store
-        self._status = status
-        self._reason = reason
-
-    def stage(self, batch: Batch) -> None:
-        store, run, cv, ts = self._store, batch.run, batch.cv, batch.ts
-        fields = _fields_in(store, batch)
-        _require_next(store, batch, self._status)
-        book = store.books.get(run)
-        siblings = {primitive.name: primitive for primitive in store.siblings or ()}
-        events = siblings.get("events")
-        count = (
-            batch.length(events) + sum(p is events for p, _, _ in batch.installs) if events is not None else 0
-        )
-        payload = _pack(
-            (run, None, cv, ts, self._status, self._reason, count, (book.tx_count if book else 0) + 1)
-        )
-        ended = _ended(fields, self._status, self._reason, ts)
-        batch.add(END, payload, store, None, (cv, _pack(ended), ts, None, None))
-
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: the step of life is checked when this is staged."""
-
-
-class _Erase:
-    lifecycle = True
-
-    def __init__(self, store: RunStore, force: bool) -> None:
-        self._store = store
-        self._force = force
-
-    def stage(self, batch: Batch) -> None:
-        status = self._store.status(batch.run, batch)
-        if status is RunStatus.NOT_FOUND:
-            raise _unknown(batch.run)
-        if status is RunStatus.ACTIVE and not self._force:
-            raise RunNotActive(
-                f"run {run_text(batch.run)} is active",
-                status=status.value,
-                remedy="End it first, or delete it with force.",
-            )
-        payload = _pack((batch.run, None, batch.cv, batch.ts, {"deleted": True}))
-        batch.add(UPDATE, payload, self._store, None, (batch.cv, None, batch.ts, _GONE, None))
-
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: deleting has the last word."""
-
-
-def _fields_in(store: RunStore, batch: Batch) -> dict[str, Any]:
-    record = batch.latest(store, None)
-    if record is None or record[1] is None:
-        raise _unknown(batch.run)
-    return _dict(record[1])
-
-
-def _require_next(store: RunStore, batch: Batch, status: str) -> None:
-    now = store.status(batch.run, batch)
-    if status not in _NEXT[now.value]:
-        raise RunNotActive(
-            f"run {run_text(batch.run)} is {now.value} and cannot become {status}",
-            status=now.value,
-            remedy="A finished run stays finished; begin another one."
-            if now.value in _ENDS or now is RunStatus.ARCHIVED
-            else "Resume the run first.",
-        )
-
-
 def _take_status(book: RunBook, fields: Mapping[str, Any]) -> None:
     status, owner = fields["status"], fields.get("owner")
     if book.orphaned and status == book.status and owner == book.owner:
@@ -597,39 +408,3 @@ def _take_status(book: RunBook, fields: Mapping[str, Any]) -> None:
     book.status, book.owner = status, owner
     book.writable = status == "active"
     book.orphaned = False
-
-
-def _created(
-    name: str | None,
-    parent: bytes | None,
-    tags: Sequence[str],
-    metadata: Mapping[str, Any],
-    ts: int,
-    owner: Sequence[Any] | None,
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "parent": parent,
-        "tags": list(tags),
-        "metadata": dict(metadata),
-        "status": "paused",  # until its beginning, which stands in the same transaction
-        "created_at": ts,
-        "started_at": None,
-        "ended_at": None,
-        "reason": None,
-        "owner": list(owner) if owner is not None else None,
-    }
-
-
-def _begun(fields: Mapping[str, Any], ts: int) -> dict[str, Any]:
-    return {**fields, "status": "active", "started_at": ts}
-
-
-def _ended(fields: Mapping[str, Any], status: str, reason: str | None, ts: int) -> dict[str, Any]:
-    return {**fields, "status": status, "reason": reason, "ended_at": ts}
-
-
-def _unknown(run: bytes) -> RunNotFound:
-    return RunNotFound(
-        f"no run {run_text(run)}", remedy="See `devstate run list`; a run must be begun before it is used."
-    )
