@@ -152,8 +152,8 @@ class RunStore(MapPrimitive):
             fields = created(made.name, made.parent, made.tags, made.metadata, made.ts, made.owner)
             self._put(made.run, made.cv, made.ts, fields)
         elif kind == BEGIN:
-            begun = begin_payload(entry.payload)
-            self._put(begun.run, begun.cv, begun.ts, begun(self._fields(begun.run), begun.ts))
+            start = begin_payload(entry.payload)
+            self._put(start.run, start.cv, start.ts, begun(self._fields(start.run), start.ts))
         elif kind == UPDATE:
             told = update_payload(entry.payload)
             fields = self._fields(told.run)
