@@ -98,16 +98,17 @@ def recover(
             segments = list_segments(root, history=True, files=files)
             clean = None if live else read_clean(root, files)
         limit: int | None = None
+        reason = ""
         while True:
             with _timed(phases, "loading"):
                 base, rejected = _base(root, registry, versions, meta, segments, files)
                 if prepare is not None:
                     prepare(base.primitives)
             with _timed(phases, "scanning"):
-                walked = _walk(base, segments, reader, meta, options, limit)
+                walked = _walk(base, segments, reader, meta, options, limit, reason)
             if walked.refused is None or limit is not None:
                 break
-            limit = walked.refused.lsn  # once more, up to the transaction that could not be applied
+            limit, reason = walked.refused.lsn, walked.reason  # once more, up to the transaction that could not be applied
         end = _with_clean(walked.end, clean)
         if end.lost is not None and options.on_corruption == "raise" and not live:
             raise _lost(end.lost)
@@ -185,6 +186,7 @@ class _Walked(msgspec.Struct):
     transactions: int
     commits: list[tuple[int, int, int]]
     refused: Transaction | None
+    reason: str
 
 
 COMMIT_STEP = 256
@@ -198,6 +200,7 @@ def _walk(
     meta: Meta,
     options: RecoveryOptions,
     limit: int | None,
+    reason: str,
 ) -> _Walked:
     """Apply the log behind the base; with `limit` (an LSN) only what is before it, the rest counts as lost."""
     needed = tuple(segment for segment in segments if segment.end > base.lsn or segment is segments[-1])
@@ -215,7 +218,6 @@ def _walk(
     last_cv, last_ts, end_lsn = base.cv, base.ts, base.lsn
     commits: list[tuple[int, int, int]] = []
     refused: Transaction | None = None
-    reason = ""
     for transaction in walk:
         if refused is not None or (limit is not None and transaction.lsn >= limit):
             refused = refused or transaction
@@ -264,7 +266,7 @@ def _walk(
                 bytes_cut=end.log_end - end_lsn,
             ),
         )
-    return _Walked(end, applied, unknown, transactions, commits, refused)
+    return _Walked(end, applied, unknown, transactions, commits, refused, reason)
 
 
 def _with_clean(end: WalkEnd, clean: CleanMark | None) -> WalkEnd:

@@ -28,6 +28,7 @@ from .run_entries import (
     UPDATE,
     EndPayload,
     begin_payload,
+    begun,
     create_payload,
     created,
     end_payload,
