@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,12 +28,14 @@ from .errors import (
     ReadOnlyError,
 )
 from .handles import ByRun, RunHandle
-from .ids import RunId, RunLike, run_bytes, run_text, uuid7_text
+from .ids import RunLike, run_bytes, uuid7_text
 from .layout import CLEAN
+from .lifecycle import RunLifecycle
 from .meta import CleanMark, encode_clean
 from .opening import Opened, OpenSettings, open_files, open_memory
 from .owners import OPEN_HANDLES
-from .primitives.runs import RunMetadata, RunStatus, RunStore
+from .past import PastOfRuns
+from .primitives.runs import RunStore
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .retrying import pause_before_retry
@@ -41,7 +43,6 @@ from .snapshot_file import SnapshotInfo
 from .snapshot_writing import state_digest
 from .snapshotting import HistoryPolicy, SnapshotPolicy, archive_segments, take_snapshot
 from .transactions import Transaction
-from .values import Value, encode_value
 from .wal_writer import DEFAULT_SEGMENT_BYTES
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ __all__ = ["Database"]
 T = TypeVar("T")
 
 
-class Database:
+class Database(RunLifecycle, PastOfRuns):
     """Runs and their records, in a folder or in memory. Use `Database.open`; a context manager.
 
     Several threads may use one. A forked child must open its own.
@@ -66,6 +67,7 @@ class Database:
         settings: OpenSettings,
         history: HistoryPolicy,
         snapshots: SnapshotPolicy,
+        owner: Callable[[], Sequence[Any] | None] | None,
         files: Files,
     ) -> None:
         """Not called directly."""
@@ -78,6 +80,9 @@ class Database:
         self._files = files
         self._runs = _run_store(opened.committer.primitives)
         self._handles: dict[object, RunHandle] = {}
+        self._entropy = settings.entropy
+        self._owner = owner if owner is not None else self._this_process
+        self._span_id = self._new_span_id
         self._closing = threading.Lock()
         self._snapshotting = threading.Lock()
         self._snapshot_thread: threading.Thread | None = None
@@ -110,6 +115,7 @@ class Database:
         registry: Registry | None = None,
         now: Callable[[], int] = epoch_microseconds,
         entropy: Callable[[int], bytes] = os.urandom,
+        owner: Sequence[Any] | None = None,
         files: Files = OS,
     ) -> Database:
         """Open the database in folder `path`, made where there is none (unless `create` is false); in memory
@@ -119,7 +125,8 @@ class Database:
         a power cut takes at most the last 100 ms; with `strict` it survives that too. `shared` lets several
         processes write, `read_only` follows a database that others write, without a lock and without changing
         anything. `history` is `keep`, `days=N` or `off`: what becomes of the log behind the snapshots, which runs
-        are replayed from. `history_limit` bounds the transactions that a database in memory keeps. `now`
+        are replayed from. `owner` is what its runs say of who began them, instead of this process; an empty one
+        is nobody. `history_limit` bounds the transactions that a database in memory keeps. `now`
         (microseconds) and `entropy` are where times and random identifiers come from.
 
         Raises DatabaseLocked, NotADatabase, WalCorruptionError, NoRecoveryBaseError, UnsupportedFormat,
@@ -159,6 +166,7 @@ class Database:
             settings=settings,
             history=policy,
             snapshots=snapshots or SnapshotPolicy(),
+            owner=None if owner is None else lambda: owner or None,
             files=files,
         )
 
@@ -192,7 +200,7 @@ class Database:
 
     @property
     def degraded(self) -> tuple[int, ...]:
-        """Entry and section types in the files that no registered kind knows: nothing is deleted while there are any."""
+        """Types in the files that no registered kind knows: nothing is deleted while there are any."""
         found = set(self._opened.result.degraded_types)
         if self._opened.follower is not None:
             found |= self._opened.follower.unknown
@@ -218,128 +226,6 @@ class Database:
                 (primitive.type_id, primitive.at(cv, self._committer.lock).snapshot_serialize())
                 for primitive in self.primitives
             )
-
-    # -- runs
-
-    def begin_run(
-        self,
-        run_id: RunLike | None = None,
-        *,
-        name: str | None = None,
-        parent: RunLike | None = None,
-        tags: Sequence[str] = (),
-        metadata: Mapping[str, Value] | None = None,
-    ) -> RunId:
-        """Create a run and begin it; its identifier. Raises RunExists, RunNotFound (of the parent)."""
-        raw = run_bytes(run_id) if run_id is not None else RunId.new(self._settings.entropy).bytes
-        told = dict(metadata or {})
-        encode_value(told)
-        encode_value([name, *tags])
-        owner = self._opened.owners.here() if self._opened.root is not None else None
-        operations = self._runs.begin(
-            name, run_bytes(parent) if parent is not None else None, tags, told, owner
-        )
-        self._commit(raw, operations)
-        return run_text(raw)
-
-    def run(self, run_id: RunLike | None = None, **begin: Any) -> RunHandle:
-        """A handle of a run: a known one where `run_id` alone is given, else one that is begun now (`begin_run`).
-
-        As a context manager the handle ends the run.
-        """
-        if run_id is not None and not begin and run_bytes(run_id) in self._runs.books:
-            return self.handle(run_id)
-        return self.handle(self.begin_run(run_id, **begin))
-
-    def handle(self, run_id: RunLike) -> RunHandle:
-        """The handle of a known run. Raises RunNotFound."""
-        found = self._handles.get(run_id)
-        if found is None:
-            raw = run_bytes(run_id)
-            self._committer.follow()
-            self._committer.require_run(raw)
-            found = self._handles[run_id] = RunHandle(self, raw)
-        return found
-
-    def end_run(
-        self, run_id: RunLike, status: RunStatus | str = RunStatus.COMPLETED, reason: str | None = None
-    ) -> None:
-        """End a run as completed, failed or cancelled. Raises RunNotActive, RunNotFound."""
-        ended = RunStatus(status)
-        if ended not in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED):
-            raise EngineError(
-                f"a run does not end as {ended.value}", remedy="completed, failed or cancelled."
-            )
-        self._commit(run_bytes(run_id), [self._runs.end(ended.value, reason)])
-
-    def abort_run(self, run_id: RunLike, reason: str) -> None:
-        """End a run as failed, and say why."""
-        self.end_run(run_id, RunStatus.FAILED, reason)
-
-    def pause_run(self, run_id: RunLike) -> None:
-        """Let an active run rest: it takes no writes until it is resumed."""
-        self._update(run_id, {}, RunStatus.PAUSED)
-
-    def resume_run(self, run_id: RunLike) -> None:
-        """Go on with a paused or orphaned run, as its owner."""
-        owner = self._opened.owners.here() if self._opened.root is not None else None
-        self._update(run_id, {"owner": owner}, RunStatus.ACTIVE)
-
-    def archive_run(self, run_id: RunLike) -> None:
-        """Close a run for good."""
-        self._update(run_id, {}, RunStatus.ARCHIVED)
-
-    def delete_run(self, run_id: RunLike, *, force: bool = False) -> None:
-        """Delete a run with all its records; an active one only with `force`. What is in the log stays there."""
-        self._commit(run_bytes(run_id), [self._runs.delete(force=force)])
-        self._handles.clear()
-
-    def set_metadata(self, run_id: RunLike, metadata: Mapping[str, Value]) -> None:
-        """Add to the metadata of a run, or replace what is in it under the same names."""
-        told = dict(metadata)
-        encode_value(told)
-        self._update(run_id, {"metadata": told})
-
-    def add_tags(self, run_id: RunLike, *tags: str) -> None:
-        """Add tags to a run; those that it has stay where they are."""
-        encode_value(list(tags))
-        self._update(run_id, {"tags": list(tags)})
-
-    def run_status(self, run_id: RunLike) -> RunStatus:
-        """The status of a run; NOT_FOUND where there is none."""
-        self.refresh()
-        raw = run_bytes(run_id)
-        return self._runs.status(raw) if raw in self._runs.books else RunStatus.NOT_FOUND
-
-    def run_metadata(self, run_id: RunLike) -> RunMetadata:
-        """What is known of a run. Raises RunNotFound."""
-        self.refresh()
-        with self._committer.lock:
-            return self._runs.metadata(run_bytes(run_id))
-
-    def list_runs(
-        self, *, status: RunStatus | str | None = None, tag: str | None = None, parent: RunLike | None = None
-    ) -> list[RunMetadata]:
-        """The runs, in the order in which they were created."""
-        self.refresh()
-        with self._committer.lock:
-            found = [self._runs.metadata(raw) for raw in self._runs.runs()]
-        wanted = RunStatus(status) if status is not None else None
-        of = run_text(run_bytes(parent)) if parent is not None else None
-        return sorted(
-            (
-                told
-                for told in found
-                if (wanted is None or told.status is wanted)
-                and (tag is None or tag in told.tags)
-                and (of is None or told.parent == of)
-            ),
-            key=lambda told: (told.first_cv, told.run_id),
-        )
-
-    def orphaned_runs(self) -> list[RunMetadata]:
-        """The runs that were begun, not ended, and whose process is gone."""
-        return self.list_runs(status=RunStatus.ORPHANED)
 
     # -- transactions
 
@@ -371,8 +257,7 @@ class Database:
         for attempt in range(retries + 1):
             try:
                 with self.transaction(run_id) as transaction:
-                    answer = work(transaction)
-                return answer
+                    return work(transaction)
             except ConflictError as error:
                 if attempt == retries or not error.retryable:
                     raise
@@ -391,12 +276,6 @@ class Database:
         self._committer.require_open()
         if log is not None:
             log.sync_through(log.end)
-
-    def refresh(self) -> int:
-        """Take in what other processes committed; the newest commit version."""
-        self._committer.require_open()
-        self._committer.follow()
-        return self._committer.visible
 
     def snapshot(self) -> SnapshotInfo:
         """Write the state into a snapshot file, keep the newest ones, and move the log behind them into history.
@@ -538,18 +417,13 @@ class Database:
 
     # -- how
 
-    def _commit(self, raw: bytes, operations: Sequence[Any]) -> None:
-        with Transaction(
-            self._committer, raw, span_ids=self._span_id, serializable=False, durable=False, new=True
-        ) as transaction:
-            for operation in operations:
-                transaction.write(operation)
+    def _make_handle(self, run: bytes) -> RunHandle:
+        return RunHandle(self, run)
 
-    def _update(self, run_id: RunLike, changes: Mapping[str, Any], status: RunStatus | None = None) -> None:
-        operation = self._runs.update(changes, status.value if status is not None else None)
-        self._commit(run_bytes(run_id), [operation])
+    def _this_process(self) -> Sequence[Any] | None:
+        return self._opened.owners.here() if self._opened.root is not None else None
 
-    def _span_id(self) -> str:
+    def _new_span_id(self) -> str:
         return uuid7_text(self._settings.now(), self._settings.entropy)
 
     def _forked(self) -> None:
