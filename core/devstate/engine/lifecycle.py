@@ -9,6 +9,7 @@ from .commit import Committer
 from .errors import EngineError
 from .handles import RunHandle
 from .ids import RunId, RunLike, run_bytes, run_text
+from .owners import NOBODY
 from .primitives.runs import RunMetadata, RunStatus, RunStore
 from .transactions import Transaction
 from .values import Value, encode_value
@@ -40,16 +41,19 @@ class RunLifecycle:
         parent: RunLike | None = None,
         tags: Sequence[str] = (),
         metadata: Mapping[str, Value] | None = None,
+        owned: bool = True,
     ) -> RunId:
-        """Create a run and begin it; its identifier. Raises RunExists, RunNotFound (of the parent)."""
+        """Create a run and begin it; its identifier. Raises RunExists, RunNotFound (of the parent).
+
+        It is orphaned when this process ends without ending it; not so with `owned` False: then it belongs to no
+        process, and shared openers can go on with it until one of them ends it.
+        """
         raw = run_bytes(run_id) if run_id is not None else RunId.new(self._entropy).bytes
         told = dict(metadata or {})
         encode_value(told)
         encode_value([name, *tags])
-        owner = self._opened.owners.here() if self._opened.root is not None else None
-        operations = self._runs.begin(
-            name, run_bytes(parent) if parent is not None else None, tags, told, owner
-        )
+        of = run_bytes(parent) if parent is not None else None
+        operations = self._runs.begin(name, of, tags, told, self._owner() if owned else NOBODY)
         self._commit(raw, operations)
         return run_text(raw)
 

@@ -202,7 +202,7 @@ def commits_in(data: bytes, base: int) -> Iterator[IndexedCommit]:
         if isinstance(entry, ListedEntry) and entry.crc_ok and entry.entry_type == TRANSACTION_COMMIT:
             marker = decode_commit(entry.payload)
             if not isinstance(marker, str):
-                end = entry.lsn + entry.length + 4
+                end = entry.lsn + entry.size
                 yield IndexedCommit(marker.run, marker.lsn, end, marker.cv, marker.ts)
 
 
