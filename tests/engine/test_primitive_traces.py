@@ -170,6 +170,7 @@ def test_a_transaction_sees_its_spans_and_conflicts_with_none(engine: MiniEngine
     traces.record("query", "before", span_id="m")
     with engine.transaction() as tx:
         mine: Traces = tx.ext("traces")
+        assert mine.get("m").name == "before"
         mine.record("query", "new", span_id="z")
         mine.record("query", "newer", span_id="a")
         mine.record("query", "changed", span_id="m")

@@ -7,8 +7,6 @@ the cell is made anew: so a version stands for one value for as long as the run 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from random import random
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +15,7 @@ from ..envelope import WalEntry
 from ..errors import AlreadyExists, CasMismatch, ConflictError, EngineError, NotFound
 from ..map_primitive import DELETED, MapPrimitive, stored
 from ..primitive import Key
+from ..retrying import pause_before_retry
 from ..search.texts import text_of_state
 from ..values import Value, check_key, decode_value, encode_value
 from ..versions import Record
@@ -39,9 +38,6 @@ _pack = msgspec.msgpack.Encoder().encode
 _raw = msgspec.Raw
 _uint = msgspec.msgpack.Decoder(int).decode
 _NIL = _raw(_pack(None))
-
-_FIRST_PAUSE = 0.0002
-_LONGEST_PAUSE = 0.05
 
 
 class _InitPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -421,7 +417,7 @@ class State:
                 tries += 1
                 if tries > retries:
                     raise
-            sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**tries) * random())
+            pause_before_retry(tries)
 
 
 def _absent(name: Any) -> NotFound:
