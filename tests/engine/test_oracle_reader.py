@@ -275,6 +275,10 @@ def sample_sections() -> dict[int, list[list[Any]]]:
         snapshots.KV: [[RUN, "a", 2, START, None, 1], [RUN, "b", 2, START, None, TOMBSTONE]],
         snapshots.JSON: [[RUN, "d", 2, START, 2, 1, {"x": [1]}], [RUN, "e", 2, START, 2, 4, TOMBSTONE]],
         snapshots.STATE: [[RUN, "s", 2, START, 3, "on"]],
+        snapshots.TRACE: [
+            [RUN, "a", 2, START, 1, None, "query", "n", None, None, {}, []],
+            [RUN, "z", 2, START, 0, None, "query", "n", None, None, {}, []],
+        ],
         snapshots.RUN: [[RUN, 2, START, facts]],
     }
 
@@ -303,6 +307,7 @@ def test_a_snapshot_is_read_as_it_was_written(per_section: int) -> None:
     assert run["json"] == {"d": (1, {"x": [1]})}
     assert run["gone"] == {"json": {"e": 4}, "state": {}}
     assert run["state"] == {"s": (3, "on")}
+    assert list(run["traces"]) == ["z", "a"]
 
 
 def test_an_opaque_section_is_kept_as_bytes() -> None:

@@ -123,6 +123,10 @@ def _interleaved_orphan(folder: str) -> None:
     write_log(folder, [{"raw": body}])
 
 
+def _stray() -> dict[str, Any]:
+    return {"raw": encode_entry(0x10, _put_payload(), 3, SALT)}
+
+
 def _event_at(seq: int, ts: int = START) -> tuple[Any, ...]:
     return (0x30, seq, "t", 1, ZEROS, event_hash(RUN, seq, ts, "t", 1, ZEROS))
 
@@ -174,6 +178,19 @@ def _overlapping(folder: str) -> None:
     ends = write_log(folder, [begin(), put("a"), put("b"), put("c")], per_segment=2)
     wal = os.path.join(folder, "wal")
     os.rename(os.path.join(wal, f"{ends[1]:020}.wal"), os.path.join(wal, f"{ends[1] - 10:020}.wal"))
+
+
+def _empty_beyond(folder: str) -> None:
+    """The log was longer once: a segment that begins behind its end is there, though nothing is in it."""
+    ends = write_log(folder, [begin(), put("a")])
+    write_bytes(os.path.join(folder, "wal", f"{ends[-1] + 500:020}.wal"), b"")
+
+
+def _torn_before_the_last(folder: str) -> None:
+    """The last segment is empty, and the one before ends within an entry."""
+    left = encode_entry(0x10, _put_payload(), 3, SALT)[:30]
+    ends = write_log(folder, [begin(), put("a"), {"raw": left}])
+    write_bytes(os.path.join(folder, "wal", f"{ends[-1]:020}.wal"), b"")
 
 
 def _strange_names(folder: str) -> None:
@@ -234,6 +251,9 @@ ATTACKS: list[Attack] = [
     Attack("a commit number twice", _third(put("evil", cv=2), put("b", cv=3)), "gap", 3),
     Attack("a segment of the same start in the history", _double_segment, "clean", 3),
     Attack("a segment that begins inside the one before", _overlapping, "lost", 2),
+    Attack("an empty segment beyond a hole", _empty_beyond, "lost", 2),
+    Attack("a torn end before the last segment", _torn_before_the_last, "lost", 2),
+    Attack("a stray entry with the id of the next transaction", _third(_stray(), put("b")), "gap", 3),
     Attack("files that are no segments", _strange_names, "clean", 2),
     # Snapshots with good checksums
     Attack("a snapshot of a later version", lambda f: _snapshot(f, _META + _end(), version=2), "refused", 0),

@@ -8,8 +8,8 @@ It walks the segments of `history/` and `wal/` as one run of bytes, with these r
 * Whatever is not that is a defect. After a defect good entries are looked for (by the salt; see `behind`), and what the
   first whole frame with a `cv` above the last one says decides. Placed and the very next `cv`: nothing committed lay
   in the gap, and reading goes on ("gap"). Otherwise committed data is gone or displaced: nothing more is applied
-  ("lost"). No such frame up to the end: a torn tail ("torn"). Frames at or below the last `cv` are copies and prove
-  nothing.
+  ("lost"). No such frame up to the end: a torn tail ("torn"), in the last segment; in an earlier one it is "lost" too.
+  Frames at or below the last `cv` are copies and prove nothing.
 """
 
 from __future__ import annotations
@@ -133,6 +133,7 @@ class _Walk:
         self.last_cv = last_cv
         self.salt = salt
         self.defect: int | None = None  # the first one since the last applied commit
+        self.defect_at_last = True  # it is in the last segment
         self.verdict: str | None = None  # "lost" once it is
         self.open: dict[bytes, list[Entry]] = {}
         self.commit_end = start
@@ -206,6 +207,7 @@ class _Walk:
     def spoil(self, position: int) -> None:
         if self.defect is None:
             self.defect = position
+            self.defect_at_last = self.index + 1 == len(self.segments)
 
     def take(self, entry: Entry) -> None:
         if entry.tx != NIL:
@@ -265,7 +267,8 @@ class _Walk:
         if self.verdict == "lost":
             verdict = "lost"
         elif self.defect is not None:
-            verdict = "torn"
+            # A segment is begun when the one before is durable: what is torn in an earlier one was whole once.
+            verdict = "torn" if self.defect_at_last else "lost"
         elif tail:
             verdict, position = "torn", min(tail)
         else:
