@@ -39,6 +39,7 @@ from .primitives.runs import RunStore
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .retrying import pause_before_retry
+from .searching_runs import SearchOfRuns
 from .snapshot_file import SnapshotInfo
 from .snapshot_writing import state_digest
 from .snapshotting import HistoryPolicy, SnapshotPolicy, archive_segments, take_snapshot
@@ -53,7 +54,7 @@ __all__ = ["Database"]
 T = TypeVar("T")
 
 
-class Database(RunLifecycle, PastOfRuns):
+class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
     """Runs and their records, in a folder or in memory. Use `Database.open`; a context manager.
 
     Several threads may use one. A forked child must open its own.
@@ -80,6 +81,8 @@ class Database(RunLifecycle, PastOfRuns):
         self._files = files
         self._runs = _run_store(opened.committer.primitives)
         self._handles: dict[object, RunHandle] = {}
+        self._indexes = {}
+        self._searching = threading.Lock()
         self._entropy = settings.entropy
         self._owner = owner if owner is not None else self._this_process
         self._span_id = self._new_span_id

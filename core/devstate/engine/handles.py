@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .primitives.json_documents import Json
     from .primitives.kv import Kv
     from .primitives.traces import Traces
+    from .search import SearchResponse
     from .transactions import Transaction
 
 __all__ = ["ByRun", "RunHandle"]
@@ -84,6 +85,10 @@ class ByRun:
             primitive = self._database.primitives.named(self._name)
             handle = self._handles[run] = primitive.handle(self._database.context(run_bytes(run)))
         return handle
+
+    def search(self, run: RunLike | None, query: str, **options: Any) -> SearchResponse:
+        """`Database.search` among the records of this kind."""
+        return self._database.search(run, query, primitives=[self._name], **options)
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
         if operation.startswith("_"):

@@ -48,8 +48,6 @@ class MapPrimitive(StoragePrimitive):
     def __init__(self) -> None:
         super().__init__()
         self.maps: dict[bytes, dict[Any, Record]] = {}
-        # Keys changed since a search index last looked, for the runs that have one.
-        self.changed: dict[bytes, set[Key]] = {}
 
     def wal_entry_types(self) -> Sequence[int]:
         return (*self.puts, *self.deletes)
@@ -168,6 +166,12 @@ class MapPrimitive(StoragePrimitive):
             record = newest if newest[0] <= cv else visible_at(newest, cv)
             if record is not None and record[1] is not None:
                 yield key, record
+
+    def texts(self, run: bytes, cv: int = 1 << 63) -> Iterable[tuple[Key, str]]:
+        for key, record in self.live(run, cv):
+            told = self.text(run, key, record)
+            if told is not None:
+                yield key, told
 
     def diff_items(self, run: bytes) -> Mapping[Any, bytes]:
         return {key: record[1] for key, record in self.live(run) if record[1] is not None}

@@ -68,6 +68,8 @@ class StoragePrimitive:
     def __init__(self) -> None:
         self.versions = Versions()
         self.siblings: Primitives | None = None
+        # Keys changed since a search index last looked, for the runs that have one.
+        self.changed: dict[bytes, set[Key]] = {}
 
     # -- the four of PrimitiveStorageExt
 
@@ -168,8 +170,20 @@ class StoragePrimitive:
         """Key to value bytes, for comparing runs; empty where the kind is not compared."""
         return {}
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        """The text of each record, for search."""
+    def decode_value(self, key: Key, record: Record) -> Any:
+        """The value of a record as a reader gets it, made anew at each call."""
+        raise NotImplementedError
+
+    def current(self, record: Record, now: int) -> bool:
+        """Whether a reader at that time (us) sees an existing record: not where it has expired."""
+        return True
+
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        """The text of a record for search; None where it has none."""
+        return None
+
+    def texts(self, run: bytes, cv: int = 1 << 63) -> Iterable[tuple[Key, str]]:
+        """The texts of all records of a run as a reader at `cv` sees them."""
         return ()
 
     def handle(self, context: Context) -> Any:

@@ -108,7 +108,10 @@ def recover(
                 walked = _walk(base, segments, reader, meta, options, limit, reason)
             if walked.refused is None or limit is not None:
                 break
-            limit, reason = walked.refused.lsn, walked.reason  # once more, up to the transaction that could not be applied
+            limit, reason = (
+                walked.refused.lsn,
+                walked.reason,
+            )
         end = _with_clean(walked.end, clean)
         if end.lost is not None and options.on_corruption == "raise" and not live:
             raise _lost(end.lost)

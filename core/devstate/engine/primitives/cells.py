@@ -6,7 +6,7 @@ the cell is made anew: so a version stands for one value for as long as the run 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -150,9 +150,8 @@ class StateStore(MapPrimitive):
         told = {"op": op, "key": key, "ver": record[3]}
         return told if record[1] is None else {**told, "value": decode_value(record[1])}
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        for key, record in self.live(run):
-            yield key, text_of_state(key, self.decode_value(key, record))
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        return text_of_state(str(key), self.decode_value(key, record))
 
     def handle(self, context: Context) -> State:
         return State(context, self)

@@ -142,6 +142,8 @@ class EventStore(StoragePrimitive):
             events = self._lists[run] = []
         if key == len(events):
             events.append(record)
+            if self.changed and run in self.changed:
+                self.changed[run].add(key)
         elif self.latest(run, key) != record:
             raise EngineError(f"event {key} does not follow the {len(events)} that the run has")
 
@@ -172,8 +174,11 @@ class EventStore(StoragePrimitive):
             for seq, record in enumerate(self.records_of(run))
         }
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        for seq, record in enumerate(self.records_of(run)):
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        return text_of_event(record[3][0], _value_of(record))
+
+    def texts(self, run: bytes, cv: int = _NEWEST) -> Iterable[tuple[Key, str]]:
+        for seq, record in enumerate(self.records_of(run, cv)):
             yield seq, text_of_event(record[3][0], _value_of(record))
 
     def decode_value(self, key: Key, record: Record) -> Any:

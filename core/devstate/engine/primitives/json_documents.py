@@ -172,9 +172,8 @@ class JsonStore(MapPrimitive):
 
     # -- readers
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        for key, record in self.live(run):
-            yield key, text_of_document(self.decode_value(key, record))
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        return text_of_document(self.decode_value(key, record))
 
     def describe(self, entry: WalEntry) -> dict[str, Any]:
         told = read_entry(entry)

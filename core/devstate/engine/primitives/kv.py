@@ -89,9 +89,11 @@ class KvStore(MapPrimitive):
         told = {"op": "put", "key": key, "value": decode_value(record[1])}
         return told if record[3] is None else {**told, "expires_at": record[3]}
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        for key, record in self.live(run):
-            yield key, text_of_value(decode_value(value_of(record)))
+    def current(self, record: Record, now: int) -> bool:
+        return record[3] is None or record[3] > now
+
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        return text_of_value(decode_value(value_of(record)))
 
     def handle(self, context: Context) -> Kv:
         return Kv(context, self)

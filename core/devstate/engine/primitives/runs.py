@@ -7,7 +7,7 @@ log since the snapshot, and from the indexes of older segments when it is asked 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -312,10 +312,9 @@ class RunStore(MapPrimitive):
     def diff_items(self, run: bytes) -> Mapping[Any, bytes]:
         return {}  # two runs always differ in what they are
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        if run in self.books:
-            told = self.metadata(run)
-            yield None, text_of_run(told.run_id, told.status.value, told.name, told.metadata)
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        told = self.metadata(run)
+        return text_of_run(told.run_id, told.status.value, told.name, told.metadata)
 
     def describe(self, entry: WalEntry) -> dict[str, Any]:
         kind = entry.entry_type

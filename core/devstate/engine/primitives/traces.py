@@ -110,10 +110,9 @@ class TraceStore(MapPrimitive):
         """The span as a reader gets it."""
         return _span_of(str(key), record)
 
-    def texts(self, run: bytes) -> Iterable[tuple[Key, str]]:
-        for key, record in self.live(run):
-            value = _span_value(record[1] or b"")
-            yield key, text_of_trace(value.name, value.kind, value.attrs)
+    def text(self, run: bytes, key: Key, record: Record) -> str | None:
+        value = _span_value(record[1] or b"")
+        return text_of_trace(value.name, value.kind, value.attrs)
 
     def describe(self, entry: WalEntry) -> dict[str, Any]:
         _, key, record = self.decode_entry(entry)
