@@ -194,7 +194,7 @@ class SegmentReader:
                     raise self._invalid(lsn, "foreign")
                 entries.append(found)
                 checksums.append(data[position - 4 : position])
-                if found.entry_type < 0x10:
+                if found.entry_type in CORE_TYPES:
                     raise self._invalid(found.lsn, "commit", f"a marker of type {found.entry_type}")
                 continue
             marker = decode_commit(found.payload)
