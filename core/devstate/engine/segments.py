@@ -19,7 +19,7 @@ import msgspec
 from devstate.durable.files import OS, Files, retried
 from devstate.errors import InputUnreadable
 
-from .envelope import OVERHEAD, TRANSACTION_COMMIT, U32, WalEntry, decode_entry
+from .envelope import CORE_TYPES, OVERHEAD, TRANSACTION_COMMIT, U32, WalEntry, decode_entry
 from .errors import WalCorruptionError
 from .framing import Transaction, decode_commit, split_tx_id
 from .layout import (
