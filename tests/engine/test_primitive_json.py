@@ -27,6 +27,7 @@ from devstate.engine.errors import (
 )
 from devstate.engine.primitives.json_documents import Json, JsonStore
 from devstate.engine.primitives.json_entries import MOST_NOTED
+from devstate.engine.primitives.written_paths import WrittenPaths
 from mini_engine import OTHER_RUN, RUN, MiniEngine
 
 
@@ -385,7 +386,7 @@ def test_beyond_the_cap_of_notes_the_document_is_the_unit(engine: MiniEngine, pl
 
     both(engine, lambda d: d.set("plan", "$.goal", "mine"), many(MOST_NOTED - 1))
     with pytest.raises(ConflictError):
-        both(engine, lambda d: d.set("plan", "$.goal", "again"), many(MOST_NOTED + 2))
+        both(engine, lambda d: d.set("plan", "$.goal", "again"), many(MOST_NOTED + 3))
     both(engine, lambda d: d.set("plan", "$.goal", "last"), many(1))
     assert plan.get("plan", "$.goal") == "last"
     engine.agree()
@@ -421,6 +422,37 @@ def test_changes_that_were_not_noted_conflict_as_a_whole(engine: MiniEngine, pla
     assert store.check_read(RUN, "plan", 1, [("goal",)], 1) == 2
     with pytest.raises(ConflictError):
         store.check_write(RUN, "plan", [("goal",)], 1)
+
+
+def test_paths_are_known_of_all_later_commits_or_of_none() -> None:
+    written = WrittenPaths()
+    assert written.after(RUN, "d", 4, 4) is None
+    written.note(RUN, "d", 5, (("a",), ("b",)), 3)
+    written.note(RUN, "d", 7, (("c",),), 5)
+    assert written.after(RUN, "d", 3, 7) == [("a",), ("b",), ("c",)]
+    assert written.after(RUN, "d", 5, 7) == written.after(RUN, "d", 6, 7) == [("c",)]
+    assert written.after(RUN, "d", 2, 7) is None  # version 3 was not noted
+    assert written.after(RUN, "d", 3, 8) is None  # nor was 8
+    assert written.after(RUN, "e", 3, 7) is None and written.after(OTHER_RUN, "d", 3, 7) is None
+    written.note(OTHER_RUN, "d", 8, ((),), 0)
+    written.forget(RUN)
+    assert written.after(RUN, "d", 5, 7) is None and written.after(OTHER_RUN, "d", 0, 8) == [()]
+    written.clear()
+    assert not written
+
+
+def test_a_deleted_run_takes_its_notes_along(engine: MiniEngine, plan: Json) -> None:
+    store: Any = engine.primitives.named("json")
+    both(engine, lambda d: d.set("plan", "$.goal", 1), lambda d: d.set("plan", "$.n", 2))
+    engine.primitives.delete_run(RUN)
+    assert not store._written
+
+
+def test_a_commit_whose_paths_are_not_told_wrote_the_whole(engine: MiniEngine, plan: Json) -> None:
+    store: Any = engine.primitives.named("json")
+    store.versions.enter(1)
+    store.install(RUN, "plan", (2, b"\xc0", 9, (2, 1), None))
+    assert store.check_read(RUN, "plan", 1, [("goal",)], 1) == 2
 
 
 # -- the log ------------------------------------------------------------------------------------------
