@@ -71,6 +71,10 @@ CONFLICTS: dict[str, tuple[str, Steps, Steps]] = {
 TOGETHER: dict[str, tuple[Steps, Steps]] = {
     "the same key without a read": ([("kv.put", "k", 1)], [("kv.put", "k", 2)]),
     "a read of one's own write": ([("kv.put", "k", 1), ("kv.get", "k")], [("kv.put", "k", 2)]),
+    "a read of many of one's own writes": (
+        [("kv.put", "k", 1), ("kv.get_many", ["k"])],
+        [("kv.put", "k", 2)],
+    ),
     "other keys": ([("kv.get", "k"), ("kv.put", "x", 1)], [("kv.put", "y", 2)]),
     "only reads": ([("kv.get", "k"), ("json.get", "d")], [("kv.put", "k", 2), ("json.delete", "d")]),
     "events": ([("events.append", "t", 1)], [("events.append", "t", 2), ("events.append", "t", 3)]),

@@ -120,6 +120,18 @@ def test_documents_at_paths(model: Model) -> None:
     fails("ValueTypeError", lambda: do("set", "d", ["x"], float("nan")))
 
 
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_path_of_a_document_that_is_not_there(creates: bool) -> None:
+    made = Model(set_creates_documents=creates)
+    made.do(RUN, "run.begin", now=1)
+    if creates:
+        made.do(RUN, "json.set", "d", ["steps", 0], 1, now=1)
+        assert made.do(RUN, "json.get", "d", now=1) == {"steps": [1]}
+    else:
+        fails("NotFound", lambda: made.do(RUN, "json.set", "d", ["steps", 0], 1, now=1))
+        assert made.do(RUN, "json.set", "d", [], 1, now=1) == 1
+
+
 def test_cells_and_their_versions(model: Model) -> None:
     def do(name: str, *arguments: Any) -> Any:
         return model.do(RUN, f"state.{name}", *arguments, now=1)

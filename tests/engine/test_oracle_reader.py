@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine_oracle import entries as kinds
 from engine_oracle import snapshots
-from engine_oracle.entries import encode_entry, entries_of, entry_at, read_meta
+from engine_oracle.entries import encode_clean, encode_entry, entries_of, entry_at, read_meta
 from engine_oracle.interpret import (
     Inapplicable,
     apply,
@@ -258,6 +258,12 @@ def test_a_log_that_ends_before_its_clean_close_has_lost_bytes(tmp_path: Path) -
     ends = write_log(tmp_path, [begin(), put("a", 1)])
     assert read_log(tmp_path, clean=(ends[-1], 2)).verdict == "clean"
     assert read_log(tmp_path, clean=(ends[-1] + 100, 3)).verdict == "lost"
+    write_bytes(tmp_path / "CLEAN", encode_clean(ends[-1], 2))
+    assert state_of(tmp_path)[1].verdict == "clean"
+    write_bytes(tmp_path / "CLEAN", encode_clean(ends[-1], 3))
+    assert state_of(tmp_path)[1].verdict == "lost"
+    write_bytes(tmp_path / "CLEAN", encode_clean(ends[-1], 3)[:-1])
+    assert state_of(tmp_path)[1].verdict == "clean"
 
 
 def test_a_log_that_does_not_begin_where_it_must_is_refused(tmp_path: Path) -> None:

@@ -137,10 +137,27 @@ def encode_meta(db_uuid: bytes, salt: bytes, created: int) -> bytes:
     return body + struct.pack("<I", zlib.crc32(body))
 
 
+def encode_clean(end_lsn: int, cv: int) -> bytes:
+    """The file CLEAN that a clean close leaves: a map and its CRC-32."""
+    body = pack({"end_lsn": end_lsn, "cv": cv})
+    return body + struct.pack("<I", zlib.crc32(body))
+
+
+def read_clean(folder: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """The end LSN and the cv of CLEAN; None where the file is absent or not whole."""
+    found = _read_map(os.path.join(folder, "CLEAN"))
+    end, cv = (found or {}).get("end_lsn"), (found or {}).get("cv")
+    return (end, cv) if isinstance(end, int) and isinstance(cv, int) else None
+
+
 def read_meta(folder: str | os.PathLike[str]) -> dict[str, object] | None:
     """The map of META; None where the file is absent or not whole."""
+    return _read_map(os.path.join(folder, "META"))
+
+
+def _read_map(path: str) -> dict[str, object] | None:
     try:
-        with open(os.path.join(folder, "META"), "rb") as file:
+        with open(path, "rb") as file:
             data = file.read()
         if len(data) < 5 or zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
             return None

@@ -21,7 +21,7 @@ from typing import Any
 
 from engine_oracle import entries as kinds
 from engine_oracle import snapshots
-from engine_oracle.entries import snapshot_paths
+from engine_oracle.entries import read_clean, snapshot_paths
 from engine_oracle.log import Reading, Transaction, read_log
 from engine_oracle.packing import TOMBSTONE, Extension, pack
 from engine_oracle.paths import ABSENT, PathFault, delete_at, patched, set_at
@@ -268,7 +268,9 @@ def from_snapshot(snapshot: Mapping[str, Any]) -> State:
                 run[place][record[name]] = (record["ver"], record["value"])
     for record in sections.get(snapshots.EVENT, ()):
         names = ("seq", "ts", "type", "payload", "prev", "hash")
-        state["runs"][record["run"]]["events"].append(tuple(record[name] for name in names))
+        run = state["runs"][record["run"]]
+        run["events"].append(tuple(record[name] for name in names))
+        run["run"]["event_count"] = len(run["events"])  # whether or not the record of the run says it
     for record in sorted(sections.get(snapshots.TRACE, ()), key=lambda record: record["order"]):
         span = {name: record[name] for name in SPAN_FIELDS}
         state["runs"][record["run"]]["traces"][record["id"]] = span
@@ -291,7 +293,7 @@ def state_of(folder: str | os.PathLike[str], *, use_snapshot: bool = True) -> tu
             continue
         base, start = from_snapshot(snapshot), snapshot["wal_offset"]
         break
-    reading = read_log(folder, start=start, last_cv=base["cv"])
+    reading = read_log(folder, start=start, last_cv=base["cv"], clean=read_clean(folder))
     try:
         return apply(reading.transactions, base), reading
     except Inapplicable as fault:

@@ -44,7 +44,9 @@ def op(name: str, /, *arguments: Any, **options: Any) -> Operation:
 
 
 class Model:
-    def __init__(self) -> None:
+    def __init__(self, *, set_creates_documents: bool = True) -> None:
+        """`set_creates_documents`: `json.set` below the root of a document that is not there creates it."""
+        self.set_creates_documents = set_creates_documents
         self.states: list[State] = [empty_state()]
         self.log: list[dict[str, Any]] = []
         self.orphans: set[bytes] = set()  # runs that were active when their process went
@@ -130,6 +132,7 @@ class Work(DataWork):
         before = model.states[-1]
         super().__init__(run_id, before["cv"] + 1, max(now, before["ts"]), now)
         self.model = model
+        self.set_creates_documents = model.set_creates_documents
         self.deleted = False
         self.taken_up = False
         self.exists = run_id in model.runs

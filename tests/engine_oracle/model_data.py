@@ -71,6 +71,7 @@ class DataWork:
     """
 
     data: dict[str, Any]
+    set_creates_documents = True
 
     def __init__(self, run_id: bytes, cv: int, ts: int, now: int) -> None:
         self.run_id = run_id
@@ -170,6 +171,8 @@ class DataWork:
     def json_set(self, key: str, path: Path, value: Any) -> int:
         self.writable()
         value = checked(value, document=True)
+        if path and self._document(key) is ABSENT and not self.set_creates_documents:
+            raise ModelError("NotFound", key)
         ver = self._keep("json", key, self._changed(set_at, self._document(key), list(path), value))
         self.entry(0x21, key, ver, list(path), value)
         return ver
