@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from .versions import Record, visible_at
 
 if TYPE_CHECKING:
     from .primitive import Key, StoragePrimitive
 
-__all__ = ["Batch", "Draft", "Operation"]
+__all__ = ["Batch", "Draft", "Entry", "Install", "Operation"]
+
+Entry: TypeAlias = tuple[int, bytes]
+Install: TypeAlias = "tuple[StoragePrimitive, Key, Record]"
 
 
-class Operation(Protocol):
+class Operation:
     """One change that a caller asked for, with its values already encoded.
 
     It is staged under the commit lock against the newest committed state, and, within a transaction, before
     that against what the transaction sees; so it must not keep anything of the first time.
     """
 
+    __slots__ = ()
+
     # Whether it changes the status of the run itself, which decides for itself when it may.
-    lifecycle: bool
+    lifecycle: ClassVar[bool] = False
+    # Whether it writes one entry that does not depend on the state: then `entry` makes that without a batch.
+    blind: ClassVar[bool] = False
 
     def stage(self, batch: Batch) -> Any:
         """Add the entries and records that it comes to; return what its caller gets. Raises EngineError."""
-        ...
+        raise NotImplementedError
+
+    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, Any]:
+        """The entry, the record that it makes, and the result. Only where `blind`."""
+        raise NotImplementedError
 
     def check(self, run: bytes, start: int) -> None:
-        """Raise ConflictError where a commit after `start` wrote what this writes and must not both stand."""
-        ...
+        """Raise ConflictError where a commit after `start` wrote what this writes and must not both stand.
+
+        Most operations are blind in that sense: the last one wins.
+        """
 
 
 class Batch:

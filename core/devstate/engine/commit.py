@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .batch import Batch, Operation
+from .batch import Batch, Entry, Install, Operation
 from .context import scanned
 from .errors import (
     DatabaseClosed,
@@ -101,6 +101,11 @@ class Committer:
         self.following = False
         self.flusher: Flusher | None = None
         self.transactions: dict[int, object] = {}
+        self._admit = primitives.admit_bound()
+        self._applied = primitives.applied_bound()
+        # At which LSN a snapshot is wanted, and who takes it.
+        self.snapshot_at: float = float("inf")
+        self.snapshot_due: Callable[[], None] = lambda: None
         self._max_pending = max_pending
         self._pending = 0
         self._unsynced: deque[tuple[int, int]] = deque()
@@ -174,9 +179,8 @@ class Committer:
                 "this thread has a transaction open; this write would commit at once, without it",
                 remedy="Write through the transaction object, or end the transaction first.",
             )
-        gate = self.gate
-        if gate is not None:
-            with self.lock, gate:
+        if self.gate is not None:
+            with self.lock, self.gate:
                 result, end = self._write(run, operation)
         else:
             with self.lock:
@@ -188,11 +192,18 @@ class Committer:
     def _write(self, run: bytes, operation: Operation) -> tuple[Any, int]:
         if self.write_obstacle is not None:
             raise self.write_obstacle()
-        self.primitives.admit(run, operation.lifecycle)
-        now, last = self.now(), self.ts
-        batch = Batch(run, self.cv + 1, now if now > last else last, many=False)
+        self._admit(run, operation.lifecycle)
+        now, ts, cv = self.now(), self.ts, self.cv + 1
+        if now > ts:
+            ts = now
+        if operation.blind:  # the hottest path there is: no batch is made for it
+            entry, install, result = operation.entry(run, cv, ts)
+            return result, self._publish(run, cv, ts, (entry,), (install,), len(entry[1]))
+        batch = Batch(run, cv, ts, many=False)
         result = operation.stage(batch)
-        return result, self._publish(batch) if batch.entries else 0
+        if not batch.entries:
+            return result, 0
+        return result, self._publish(run, cv, ts, batch.entries, batch.installs, batch.size)
 
     def append_note(self, entry: bytes) -> None:
         """Append an entry that belongs to no transaction. Raises DurabilityError."""
@@ -229,66 +240,63 @@ class Committer:
     ) -> tuple[Batch, list[Any], int]:
         if self.write_obstacle is not None:
             raise self.write_obstacle()
-        self.primitives.admit(run, all(operation.lifecycle for operation in operations))
+        self._admit(run, all(operation.lifecycle for operation in operations))
         if check is not None:
             check()
         now, last = self.now(), self.ts
         batch = Batch(run, self.cv + 1, now if now > last else last, many=True)
         results = [operation.stage(batch) for operation in operations]
-        return batch, results, self._publish(batch) if batch.entries else 0
-
-    def _publish(self, batch: Batch) -> int:
-        """Log and install a staged transaction; the LSN behind it."""
-        if batch.size > MAX_TRANSACTION_BYTES:
-            raise EngineLimitExceeded(
-                f"the transaction holds {batch.size:,} bytes",
-                what="transaction bytes",
-                limit=MAX_TRANSACTION_BYTES,
-                found=batch.size,
-            )
+        if not batch.entries:
+            return batch, results, 0
         if len(batch.entries) > MAX_TRANSACTION_ENTRIES:
-            raise EngineLimitExceeded(
-                f"the transaction holds {len(batch.entries):,} entries",
-                what="transaction entries",
-                limit=MAX_TRANSACTION_ENTRIES,
-                found=len(batch.entries),
-            )
+            raise _too_much("entries", MAX_TRANSACTION_ENTRIES, len(batch.entries))
+        end = self._publish(run, batch.cv, batch.ts, batch.entries, batch.installs, batch.size)
+        return batch, results, end
+
+    def _publish(
+        self, run: bytes, cv: int, ts: int, entries: Sequence[Entry], installs: Sequence[Install], size: int
+    ) -> int:
+        """Log and install a staged transaction; the LSN behind it."""
         log, memory, sequence = self.log, self.memory, self.sequence
         if log is not None:
-            # The position is part of the marker, so the size is known before the place: rotation comes first.
-            log.make_room(batch.size + 128)
+            if size > MAX_TRANSACTION_BYTES:
+                raise _too_much("bytes", MAX_TRANSACTION_BYTES, size)
+            # The position is part of the marker, so the place must be known before the bytes: rotation comes first.
+            if log.end + size >= log.room:
+                log.make_room(size)
             lsn = log.end
-            tx_id = sequence.to_bytes(8, "little") + self.salt
-            data = frame_transaction(batch.entries, tx_id, batch.run, batch.cv, batch.ts, lsn)
+            data = frame_transaction(entries, sequence.to_bytes(8, "little") + self.salt, run, cv, ts, lsn)
             try:
                 log.append(data)
-                self._install(batch, lsn, sequence)
+                self._install(run, cv, ts, installs, lsn, sequence)
             except BaseException as error:
-                self._settle(batch, lsn, len(data), sequence, error)
+                self._settle(run, cv, ts, installs, lsn, sequence, len(data), error)
                 raise
-            end = log.end
             if self.strict:
-                self._unsynced.append((end, batch.cv))
+                self._unsynced.append((log.end, cv))
             elif self.flusher is not None:
                 self._pend(self.flusher)
-            return end
+            if log.end >= self.snapshot_at:
+                self.snapshot_due()
+            return log.end
         if memory is None:
             raise read_only()
         lsn = memory.end
         try:
-            memory.append(batch.run, batch.cv, batch.ts, sequence, batch.entries)
-            self._install(batch, lsn, sequence)
+            memory.append((run, cv, ts, sequence, entries))
+            self._install(run, cv, ts, installs, lsn, sequence)
         except BaseException as error:
-            self._settle(batch, lsn, 1, sequence, error)
+            self._settle(run, cv, ts, installs, lsn, sequence, 1, error)
             raise
         return 0
 
-    def _install(self, batch: Batch, lsn: int, sequence: int) -> None:
+    def _install(
+        self, run: bytes, cv: int, ts: int, installs: Sequence[Install], lsn: int, sequence: int
+    ) -> None:
         """Make a logged transaction the newest state. Doing it twice is the same as once."""
-        run, cv, ts = batch.run, batch.cv, batch.ts
-        for primitive, key, record in batch.installs:
+        for primitive, key, record in installs:
             primitive.install(run, key, record)
-        self.primitives.transaction_applied(run, cv, ts, lsn)
+        self._applied(run, cv, ts, lsn)
         self.ts = ts
         self.sequence = sequence + 1
         self.cv = cv
@@ -297,7 +305,17 @@ class Committer:
             if self.versions.chained:
                 self.versions.trim(cv)
 
-    def _settle(self, batch: Batch, lsn: int, size: int, sequence: int, cause: BaseException) -> None:
+    def _settle(
+        self,
+        run: bytes,
+        cv: int,
+        ts: int,
+        installs: Sequence[Install],
+        lsn: int,
+        sequence: int,
+        size: int,
+        cause: BaseException,
+    ) -> None:
         """Bring memory into agreement with the log after an exception in between."""
         log = self.log
         if isinstance(cause, DurabilityError):
@@ -307,14 +325,14 @@ class Committer:
         while True:
             try:
                 settler = log or self.memory
-                if settler is not None and settler.settle(lsn, size, batch.cv):
-                    self._install(batch, lsn, sequence)
+                if settler is not None and settler.settle(lsn, size, cv):
+                    self._install(run, cv, ts, installs, lsn, sequence)
                     if (
                         self.strict
                         and log is not None
-                        and (not self._unsynced or self._unsynced[-1][1] != batch.cv)
+                        and (not self._unsynced or self._unsynced[-1][1] != cv)
                     ):
-                        self._unsynced.append((log.end, batch.cv))
+                        self._unsynced.append((log.end, cv))
                 return
             except DurabilityError:
                 self.fail(log.broken if log is not None and log.broken else "the log could not be mended")
@@ -377,6 +395,12 @@ class Committer:
         """Refuse everything from now on."""
         self.obstacle = self.write_obstacle = obstacle
         self.visible = -1
+
+
+def _too_much(what: str, limit: int, found: int) -> EngineLimitExceeded:
+    return EngineLimitExceeded(
+        f"the transaction holds {found:,} {what}", what=f"transaction {what}", limit=limit, found=found
+    )
 
 
 def closed() -> EngineError:

@@ -29,6 +29,7 @@ from .errors import (
 )
 from .handles import ByRun, RunHandle
 from .ids import RunLike, run_bytes, uuid7_text
+from .keeping import SnapshotKeeper
 from .layout import CLEAN
 from .lifecycle import RunLifecycle
 from .meta import CleanMark, encode_clean
@@ -41,6 +42,7 @@ from .registry import Primitives, Registry
 from .retrying import pause_before_retry
 from .searching_runs import SearchOfRuns
 from .snapshot_file import SnapshotInfo
+from .snapshot_reading import list_snapshots
 from .snapshot_writing import state_digest
 from .snapshotting import HistoryPolicy, SnapshotPolicy, archive_segments, take_snapshot
 from .transactions import Transaction
@@ -88,10 +90,14 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         self._span_id = self._new_span_id
         self._closing = threading.Lock()
         self._snapshotting = threading.Lock()
-        self._snapshot_thread: threading.Thread | None = None
         used = opened.result.snapshot_used
-        self._last_snapshot = (used.wal_offset if used is not None else 0, settings.now())
-        self._snapshot_failures = 0
+        self._keeper = SnapshotKeeper(
+            opened.committer,
+            snapshots,
+            since=used.wal_offset if used is not None else 0,
+            take=self.snapshot,
+            newest=self._newest_snapshot,
+        )
         self._closed = False
         self.kv = ByRun(self, "kv")
         self.json = ByRun(self, "json")
@@ -309,7 +315,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             first_history_lsn=self._opened.recovered.first_history_lsn if self._opened.recovered else 0,
             files=self._files,
         )
-        self._last_snapshot = (info.wal_offset, self._settings.now())
+        self._keeper.taken(info.wal_offset)
         try:
             archive_segments(
                 root,
@@ -330,31 +336,10 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             ) from None
         return info
 
-    def snapshot_if_due(self) -> None:
-        """Take a snapshot in a thread where the policy wants one; called after commits."""
-        log, policy = self._committer.log, self._policy
-        if log is None or self._closed or not self._opened.writable or self._snapshot_thread is not None:
-            return
-        since, when = self._last_snapshot
-        grown = log.end - since
-        wanted = policy.wal_bytes << min(self._snapshot_failures, 6)
-        late = policy.seconds and grown and self._settings.now() - when >= policy.seconds * 1e6
-        if (policy.wal_bytes and grown >= wanted) or late:
-            self._snapshot_thread = threading.Thread(
-                target=self._snapshot_quietly, name="devstate-snapshot", daemon=True
-            )
-            self._snapshot_thread.start()
-
-    def _snapshot_quietly(self) -> None:
-        try:
-            self.snapshot()
-            self._snapshot_failures = 0
-        except DevStateError:
-            # A failed snapshot never fails a commit: the log has everything. The next try comes later.
-            self._snapshot_failures += 1
-            self._last_snapshot = (self._last_snapshot[0], self._settings.now())
-        finally:
-            self._snapshot_thread = None
+    def _newest_snapshot(self) -> int:
+        root = self._opened.root
+        found = list_snapshots(root, self._files) if root is not None else ()
+        return found[0].wal_offset if found else 0
 
     # -- the end
 
@@ -368,9 +353,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
                 return
             self._closed = True
         opened, committer = self._opened, self._committer
-        thread = self._snapshot_thread
-        if thread is not None:
-            thread.join()
+        self._keeper.close()
         try:
             if committer.flusher is not None:
                 committer.flusher.close()
@@ -392,7 +375,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         if log is None or log.broken is not None or committer.obstacle is not None:
             return
         log.sync_through(log.end)
-        since = self._last_snapshot[0]
+        since = self._keeper.since
         if 0 <= self._policy.close_bytes <= log.end - since and log.end > since:
             with suppress(DevStateError):  # closing does not depend on it
                 self.snapshot()

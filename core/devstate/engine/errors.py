@@ -202,7 +202,9 @@ class DatabaseLocked(EngineError):
     exit_code = 6
     retryable = True
 
-    def __init__(self, message: str, *, pid: int | None = None, path: str | None = None, remedy: str = "") -> None:
+    def __init__(
+        self, message: str, *, pid: int | None = None, path: str | None = None, remedy: str = ""
+    ) -> None:
         super().__init__(message, path=path, remedy=remedy)
         self.pid = pid
 
@@ -307,7 +309,13 @@ class SnapshotCorruptError(EngineError):
     exit_code = 1
 
     def __init__(
-        self, message: str, *, reason: str, path: str | None = None, position: str | None = None, remedy: str = ""
+        self,
+        message: str,
+        *,
+        reason: str,
+        path: str | None = None,
+        position: str | None = None,
+        remedy: str = "",
     ) -> None:
         super().__init__(message, path=path, position=position, remedy=remedy)
         self.reason = reason
@@ -336,6 +344,8 @@ class UnknownEntryType(EngineError):
 
     code = "UNKNOWN_ENTRY_TYPE"
 
-    def __init__(self, message: str, *, types: tuple[int, ...], path: str | None = None, remedy: str = "") -> None:
+    def __init__(
+        self, message: str, *, types: tuple[int, ...], path: str | None = None, remedy: str = ""
+    ) -> None:
         super().__init__(message, path=path, remedy=remedy)
         self.types = types

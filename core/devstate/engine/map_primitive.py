@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
+from .batch import Operation
 from .envelope import WalEntry
 from .primitive import Guard, Key, Serializable, StoragePrimitive
 from .versions import Record, visible_at
@@ -18,7 +19,7 @@ from .versions import Record, visible_at
 if TYPE_CHECKING:
     from typing import Self
 
-    from .batch import Batch
+    from .batch import Batch, Entry, Install
 
 __all__ = ["DELETED", "MapPrimitive", "MapView", "Put", "Remove"]
 
@@ -260,11 +261,11 @@ class MapView(Mapping[Any, Any]):
         return f"<{self._primitive.name}: {len(self._records)} records>"
 
 
-class Put:
+class Put(Operation):
     """Write a record through the generic layout."""
 
     __slots__ = ("_entry_type", "_fields", "_key", "_primitive")
-    lifecycle = False
+    blind = True
 
     def __init__(self, primitive: MapPrimitive, entry_type: int, key: Key, fields: Sequence[Any]) -> None:
         self._primitive = primitive
@@ -272,22 +273,21 @@ class Put:
         self._key = key
         self._fields = _pack(list(fields))
 
+    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
+        payload = _pack([run, self._key, cv, ts, *_raw_list(self._fields)])
+        record = (cv, self._fields, ts, None, None)
+        return (self._entry_type, payload), (self._primitive, self._key, record), cv
+
     def stage(self, batch: Batch) -> int:
-        fields = _raw_list(self._fields)
-        payload = _pack([batch.run, self._key, batch.cv, batch.ts, *fields])
-        record = (batch.cv, self._fields, batch.ts, None, None)
-        batch.add(self._entry_type, payload, self._primitive, self._key, record)
-        return batch.cv
-
-    def check(self, run: bytes, start: int) -> None:
-        """Blind: the last one wins."""
+        entry, install, cv = self.entry(batch.run, batch.cv, batch.ts)
+        batch.add(*entry, *install)
+        return cv
 
 
-class Remove:
+class Remove(Operation):
     """Delete a record through the generic layout."""
 
     __slots__ = ("_entry_type", "_key", "_primitive")
-    lifecycle = False
 
     def __init__(self, primitive: MapPrimitive, entry_type: int, key: Key) -> None:
         self._primitive = primitive
@@ -303,6 +303,3 @@ class Remove:
             self._entry_type, payload, self._primitive, self._key, (batch.cv, None, batch.ts, None, None)
         )
         return True
-
-    def check(self, run: bytes, start: int) -> None:
-        """Blind: the last one wins."""

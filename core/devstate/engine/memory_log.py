@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 from .envelope import ENTRY_VERSION, WalEntry
 from .errors import HistoryPruned
@@ -17,14 +18,14 @@ class MemoryLog:
     __slots__ = ("_kept", "_limit", "_salt", "end")
 
     def __init__(self, salt: bytes, limit: int | None = None) -> None:
-        self._kept: deque[tuple[bytes, int, int, int, list[tuple[int, bytes]]]] = deque(maxlen=limit)
+        self._kept: deque[tuple[bytes, int, int, int, Sequence[tuple[int, bytes]]]] = deque(maxlen=limit)
         self._limit = limit
         self._salt = salt
         self.end = 0
 
-    def append(self, run: bytes, cv: int, ts: int, sequence: int, entries: list[tuple[int, bytes]]) -> None:
-        """Keep a transaction; the oldest goes where the limit is reached."""
-        self._kept.append((run, cv, ts, sequence, entries))
+    def append(self, transaction: tuple[bytes, int, int, int, Sequence[tuple[int, bytes]]]) -> None:
+        """Keep `(run, cv, ts, sequence, entries)`; the oldest goes where the limit is reached."""
+        self._kept.append(transaction)
         self.end += 1
 
     def settle(self, lsn: int, size: int, cv: int) -> bool:

@@ -214,9 +214,9 @@ def _writing(
         end=end,
         salt=recovered.meta.salt,
         segment_bytes=settings.segment_bytes,
+        before_first=lambda: remove_clean(root, files),
         files=files,
     )
-    log.before_first = lambda: remove_clean(root, files)
     committer = Committer(
         recovered.primitives,
         Position(recovered.end.last_cv, recovered.end.last_ts, recovered.next_tx),

@@ -8,7 +8,10 @@ from typing import Any, Final
 
 from devstate.durable.files import OS, Files
 
-__all__ = ["Owners"]
+__all__ = ["NOBODY", "Owners"]
+
+NOBODY: Final = (0, "", "", "", "")
+"""The owner of a run that no process has to live for: it is on no host, and so never found dead."""
 
 _BOOT: Final = "/proc/sys/kernel/random/boot_id"
 

@@ -138,6 +138,16 @@ class Primitives:
         for primitive in self._gates:
             primitive.admit(run, lifecycle, draft)
 
+    def admit_bound(self) -> Callable[[bytes, bool], None]:
+        """`admit` without a loop where one kind has a say: it is called at every commit."""
+        return self._gates[0].admit if len(self._gates) == 1 else self.admit
+
+    def applied_bound(self) -> Callable[[bytes, int, int, int], None]:
+        """`transaction_applied`, likewise."""
+        return (
+            self._listeners[0].transaction_applied if len(self._listeners) == 1 else self.transaction_applied
+        )
+
     def require_run(self, run: bytes) -> None:
         """Raise RunNotFound where no kind knows the run."""
         for primitive in self._keepers:

@@ -30,6 +30,7 @@ class WalWriter:
     """Appends to the last segment. `end` is the LSN where the next transaction begins."""
 
     __slots__ = (
+        "_before_first",
         "_fd",
         "_files",
         "_folder",
@@ -38,14 +39,22 @@ class WalWriter:
         "_salt",
         "_segment_bytes",
         "_start",
-        "before_first",
         "broken",
         "end",
+        "room",
         "syncing",
     )
 
     def __init__(
-        self, root: str, *, start: int, end: int, salt: bytes, segment_bytes: int, files: Files = OS
+        self,
+        root: str,
+        *,
+        start: int,
+        end: int,
+        salt: bytes,
+        segment_bytes: int,
+        before_first: Callable[[], None] | None = None,
+        files: Files = OS,
     ) -> None:
         """Append at `end` in the segment that begins at `start`; it is made where it is missing.
 
@@ -60,7 +69,9 @@ class WalWriter:
         self.end = end
         self.broken: str | None = None
         # What must be gone from the disk before anything is appended (the mark of a clean close).
-        self.before_first: Callable[[], None] | None = None
+        self._before_first: Callable[[], None] | None = before_first
+        # Up to which LSN `append` needs no `make_room` before it.
+        self.room = 0
         self._path = os.path.join(self._folder, segment_name(start))
         self._fd = self._open(self._path)
         self.syncing = GroupSync(end, self._sync_now)
@@ -78,12 +89,13 @@ class WalWriter:
 
     def make_room(self, size: int) -> None:
         """Go on to a new segment where the present one would grow over its size. Raises DurabilityError."""
-        if self.before_first is not None:
-            self.before_first()
-            self.before_first = None
+        if self._before_first is not None:
+            self._before_first()
+            self._before_first = None
         used = self.end - self._start
-        if used and used + size > self._segment_bytes:
+        if used and used + size >= self._segment_bytes:
             self.rotate()
+        self.room = self._start + self._segment_bytes
 
     def rotate(self) -> None:
         """Seal the segment and begin the next one at `end`. Raises DurabilityError; then nothing has changed,
@@ -133,6 +145,7 @@ class WalWriter:
             path = os.path.join(self._folder, segment_name(start))
             fd = self._open(path)
             old, self._fd, self._path, self._start = self._fd, fd, path, start
+            self.room = 0
             # The others synced what they sealed before they went on.
             self.syncing.retire(lambda: self._files.close(old))
         self.end = end

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import AlreadyExists, CasMismatch, ConflictError, EngineError, NotFound
-from ..map_primitive import DELETED, MapPrimitive, stored
-from ..primitive import Key
-from ..retrying import pause_before_retry
-from ..search.texts import text_of_state
-from ..values import Value, check_key, decode_value, encode_value
-from ..versions import Record
+from devstate.engine.batch import Operation
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import AlreadyExists, CasMismatch, ConflictError, EngineError, NotFound
+from devstate.engine.map_primitive import DELETED, MapPrimitive, stored
+from devstate.engine.primitive import Key
+from devstate.engine.retrying import pause_before_retry
+from devstate.engine.search.texts import text_of_state
+from devstate.engine.values import Value, check_key, decode_value, encode_value
+from devstate.engine.versions import Record
 
 if TYPE_CHECKING:
-    from ..batch import Batch
-    from ..context import Context
+    from devstate.engine.batch import Batch
+    from devstate.engine.context import Context
 
 __all__ = ["Cell", "State", "StateStore"]
 
@@ -162,9 +163,8 @@ def version_of(record: Record | None) -> int:
     return record[3] if record is not None else 0
 
 
-class _Init:
+class _Init(Operation):
     __slots__ = ("_key", "_store", "_value")
-    lifecycle = False
 
     def __init__(self, store: StateStore, key: str, value: bytes) -> None:
         self._store = store
@@ -182,15 +182,11 @@ class _Init:
         )
         return ver
 
-    def check(self, run: bytes, start: int) -> None:
-        """Staging tells."""
 
-
-class _Set:
+class _Set(Operation):
     """`set`, and `cas` where a version is expected (0: the cell must not exist)."""
 
     __slots__ = ("_expected", "_key", "_store", "_value")
-    lifecycle = False
 
     def __init__(self, store: StateStore, key: str, value: bytes, expected: int | None) -> None:
         self._store = store
@@ -219,13 +215,9 @@ class _Set:
         batch.add(SET, payload, store, key, (cv, value, ts, ver, None))
         return ver
 
-    def check(self, run: bytes, start: int) -> None:
-        """`set` is blind, the last one wins; for `cas`, staging tells."""
 
-
-class _Delete:
+class _Delete(Operation):
     __slots__ = ("_key", "_store")
-    lifecycle = False
 
     def __init__(self, store: StateStore, key: str) -> None:
         self._store = store
@@ -242,15 +234,11 @@ class _Delete:
         )
         return True
 
-    def check(self, run: bytes, start: int) -> None:
-        """Blind: the last one wins."""
 
-
-class _Transition:
+class _Transition(Operation):
     """From one version of a cell to the next; from a cell that is made first where `initial` is given."""
 
     __slots__ = ("_from_value", "_from_ver", "_initial", "_key", "_label", "_store", "_value")
-    lifecycle = False
 
     def __init__(
         self,
@@ -293,9 +281,6 @@ class _Transition:
         fields = (batch.run, key, cv, ts, ver + 1, ver, _raw(old), _raw(value), _raw(self._label))
         batch.add(TRANSITION, _pack(fields), store, key, (cv, value, ts, ver + 1, None))
         return ver + 1
-
-    def check(self, run: bytes, start: int) -> None:
-        """Staging tells."""
 
 
 class State:

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import EngineError, NotFound
-from ..primitive import Guard, Key, Serializable, StoragePrimitive
-from ..search.texts import text_of_event
-from ..values import Value, check_event_type, decode_value, encode_value
-from ..versions import Record
+from devstate.engine.batch import Operation
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import EngineError, NotFound
+from devstate.engine.primitive import Guard, Key, Serializable, StoragePrimitive
+from devstate.engine.search.texts import text_of_event
+from devstate.engine.values import Value, check_event_type, decode_value, encode_value
+from devstate.engine.versions import Record
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..batch import Batch
-    from ..context import Context
+    from devstate.engine.batch import Batch
+    from devstate.engine.context import Context
 
 __all__ = ["NO_HASH", "Event", "EventRef", "EventStore", "EventView", "Events"]
 
@@ -247,11 +248,10 @@ class EventView(Sequence[Event]):
         return f"<events: {len(self._records)} records>"
 
 
-class _Append:
+class _Append(Operation):
     """One event; what comes before it is looked up at each staging."""
 
     __slots__ = ("_payload", "_store", "_type")
-    lifecycle = False
 
     def __init__(self, store: EventStore, event_type: str, payload: bytes) -> None:
         self._store = store
@@ -266,13 +266,9 @@ class _Append:
             batch.note(store, (seq + 1, digest))
         return EventRef(seq, digest)
 
-    def check(self, run: bytes, start: int) -> None:
-        """Appends go behind each other in the order of their commits."""
 
-
-class _AppendMany:
+class _AppendMany(Operation):
     __slots__ = ("_events", "_store")
-    lifecycle = False
 
     def __init__(self, store: EventStore, events: Sequence[tuple[str, bytes]]) -> None:
         self._store = store
@@ -289,9 +285,6 @@ class _AppendMany:
         if batch.many:
             batch.note(store, (seq, before))
         return refs
-
-    def check(self, run: bytes, start: int) -> None:
-        """As `_Append`."""
 
 
 def _next(store: EventStore, batch: Batch) -> tuple[int, bytes]:

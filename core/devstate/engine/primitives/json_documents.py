@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import (
+from devstate.engine.batch import Operation
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import (
     AlreadyExists,
     CasMismatch,
     ConflictError,
@@ -22,13 +23,14 @@ from ..errors import (
     PathError,
     ValueTypeError,
 )
-from ..json_edit import get_at
-from ..json_path import Path, as_path, format_path, overlaps
-from ..map_primitive import DELETED, MapPrimitive, stored
-from ..primitive import Key
-from ..search.texts import text_of_document
-from ..values import Value, check_key, decode_value, encode_json
-from ..versions import Record
+from devstate.engine.json_edit import get_at
+from devstate.engine.json_path import Path, as_path, format_path, overlaps
+from devstate.engine.map_primitive import DELETED, MapPrimitive, stored
+from devstate.engine.primitive import Key
+from devstate.engine.search.texts import text_of_document
+from devstate.engine.values import Value, check_key, decode_value, encode_json
+from devstate.engine.versions import Record
+
 from .json_entries import (
     CREATE,
     DELETE,
@@ -45,8 +47,8 @@ from .json_entries import (
 from .written_paths import WrittenPaths
 
 if TYPE_CHECKING:
-    from ..batch import Batch
-    from ..context import Context
+    from devstate.engine.batch import Batch
+    from devstate.engine.context import Context
 
 __all__ = ["Document", "Json", "JsonStore"]
 
@@ -199,9 +201,8 @@ def _unfit(told: Entry, entry: WalEntry, why: str) -> EngineError:
     )
 
 
-class _Create:
+class _Create(Operation):
     __slots__ = ("_key", "_store", "_value")
-    lifecycle = False
 
     def __init__(self, store: JsonStore, key: str, value: bytes) -> None:
         self._store = store
@@ -222,11 +223,10 @@ class _Create:
         self._store.check_write(run, self._key, WHOLE, start)
 
 
-class _Alter:
+class _Alter(Operation):
     """`set`, `cas`, `delete` at a path and `patch`: changes of a document; a set of the root may make it."""
 
     __slots__ = ("_changes", "_entry_type", "_expected", "_key", "_paths", "_store")
-    lifecycle = False
 
     def __init__(
         self,
@@ -285,9 +285,8 @@ class _Alter:
         self._store.check_write(run, self._key, self._paths or WHOLE, start)
 
 
-class _Destroy:
+class _Destroy(Operation):
     __slots__ = ("_key", "_store")
-    lifecycle = False
 
     def __init__(self, store: JsonStore, key: str) -> None:
         self._store = store

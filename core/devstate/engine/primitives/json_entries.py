@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import EngineError, PathError
-from ..json_edit import check_document_limits, delete_at, set_at, written_path
-from ..json_path import Path
-from ..values import decode_value, encode_checked
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import EngineError, PathError
+from devstate.engine.json_edit import check_document_limits, delete_at, set_at, written_path
+from devstate.engine.json_path import Path
+from devstate.engine.values import decode_value, encode_checked
 
 __all__ = [
     "CREATE",

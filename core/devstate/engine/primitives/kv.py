@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from devstate.engine.batch import Operation
 from devstate.engine.envelope import WalEntry
 from devstate.engine.errors import NotFound, ValueRangeError
 from devstate.engine.map_primitive import DELETED, MapPrimitive, stored, value_of
@@ -16,7 +17,7 @@ from devstate.engine.values import Value, check_key, decode_value, encode_value
 from devstate.engine.versions import Record
 
 if TYPE_CHECKING:
-    from devstate.engine.batch import Batch
+    from devstate.engine.batch import Batch, Entry, Install
     from devstate.engine.context import Context
 
 __all__ = ["Kv", "KvEntry", "KvStore"]
@@ -99,9 +100,9 @@ class KvStore(MapPrimitive):
         return Kv(context, self)
 
 
-class _Put:
+class _Put(Operation):
     __slots__ = ("_key", "_store", "_ttl", "_value")
-    lifecycle = False
+    blind = True
 
     def __init__(self, store: KvStore, key: str, value: bytes, ttl: int | None) -> None:
         self._store = store
@@ -109,29 +110,23 @@ class _Put:
         self._value = value
         self._ttl = ttl
 
-    def stage(self, batch: Batch) -> int:
-        key, value, cv, ts = self._key, self._value, batch.cv, batch.ts
+    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
+        key, value = self._key, self._value
         if self._ttl is None:
-            batch.add(
-                PUT,
-                _pack((batch.run, key, cv, ts, _raw(value))),
-                self._store,
-                key,
-                (cv, value, ts, None, None),
-            )
-        else:
-            expires = ts + self._ttl
-            payload = _pack((batch.run, key, cv, ts, _raw(value), expires))
-            batch.add(PUT, payload, self._store, key, (cv, value, ts, expires, None))
+            payload = _pack((run, key, cv, ts, _raw(value)))
+            return (PUT, payload), (self._store, key, (cv, value, ts, None, None)), cv
+        expires = ts + self._ttl
+        payload = _pack((run, key, cv, ts, _raw(value), expires))
+        return (PUT, payload), (self._store, key, (cv, value, ts, expires, None)), cv
+
+    def stage(self, batch: Batch) -> int:
+        entry, install, cv = self.entry(batch.run, batch.cv, batch.ts)
+        batch.add(*entry, *install)
         return cv
 
-    def check(self, run: bytes, start: int) -> None:
-        """Blind: the last one wins."""
 
-
-class _Delete:
+class _Delete(Operation):
     __slots__ = ("_key", "_store")
-    lifecycle = False
 
     def __init__(self, store: KvStore, key: str) -> None:
         self._store = store
@@ -146,9 +141,6 @@ class _Delete:
             DELETE, _pack((batch.run, self._key, cv, ts)), self._store, self._key, (cv, None, ts, None, None)
         )
         return record[3] is None or record[3] > ts
-
-    def check(self, run: bytes, start: int) -> None:
-        """Blind: the last one wins."""
 
 
 class Kv:

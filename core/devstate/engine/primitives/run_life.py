@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from devstate.engine.batch import Operation
 from devstate.engine.errors import RunExists, RunNotActive, RunNotFound
 from devstate.engine.ids import run_text
 
@@ -37,7 +38,7 @@ _NEXT: Final[Mapping[str, frozenset[str]]] = {
 _FINISHED: Final = frozenset({"completed", "failed", "cancelled", "archived"})
 
 
-class CreateRun:
+class CreateRun(Operation):
     lifecycle = True
 
     def __init__(
@@ -64,11 +65,8 @@ class CreateRun:
         fields = created(name, parent, tags, metadata, ts, self._owner)
         batch.add(CREATE, payload, self._store, None, (cv, _pack(fields), ts, None, None))
 
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: a run that exists by then is refused when this is staged."""
 
-
-class BeginRun:
+class BeginRun(Operation):
     lifecycle = True
 
     def __init__(self, store: RunStore) -> None:
@@ -79,11 +77,8 @@ class BeginRun:
         fields = begun(_fields_in(self._store, batch), ts)
         batch.add(BEGIN, _pack((run, None, cv, ts)), self._store, None, (cv, _pack(fields), ts, None, None))
 
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: it stands behind its creation."""
 
-
-class UpdateRun:
+class UpdateRun(Operation):
     lifecycle = True
 
     def __init__(self, store: RunStore, changes: dict[str, Any], status: str | None) -> None:
@@ -106,11 +101,8 @@ class UpdateRun:
         record = (cv, _pack({**fields, **changes}), ts, None, None)
         batch.add(UPDATE, _pack((run, None, cv, ts, changes)), self._store, None, record)
 
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: the step of life is checked when this is staged."""
 
-
-class EndRun:
+class EndRun(Operation):
     lifecycle = True
 
     def __init__(self, store: RunStore, status: str, reason: str | None) -> None:
@@ -134,11 +126,8 @@ class EndRun:
         fields = ended(fields, self._status, self._reason, ts)
         batch.add(END, payload, store, None, (cv, _pack(fields), ts, None, None))
 
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: the step of life is checked when this is staged."""
 
-
-class DeleteRun:
+class DeleteRun(Operation):
     lifecycle = True
 
     def __init__(self, store: RunStore, force: bool) -> None:
@@ -157,9 +146,6 @@ class DeleteRun:
             )
         payload = _pack((batch.run, None, batch.cv, batch.ts, {"deleted": True}))
         batch.add(UPDATE, payload, self._store, None, (batch.cv, None, batch.ts, GONE, None))
-
-    def check(self, run: bytes, start: int) -> None:
-        """Nothing: deleting has the last word."""
 
 
 def _fields_in(store: RunStore, batch: Batch) -> dict[str, Any]:

@@ -12,20 +12,22 @@ from typing import TYPE_CHECKING, Any, Final, overload
 
 import msgspec
 
-from ..envelope import WalEntry
-from ..errors import EngineError, NotFound, ValueRangeError, ValueTypeError
-from ..map_primitive import MapPrimitive
-from ..primitive import Key
-from ..search.texts import text_of_trace
-from ..values import Value, check_key, encode_value
-from ..versions import Record
+from devstate.engine.batch import Operation
+from devstate.engine.envelope import WalEntry
+from devstate.engine.errors import EngineError, NotFound, ValueRangeError, ValueTypeError
+from devstate.engine.map_primitive import MapPrimitive
+from devstate.engine.primitive import Key
+from devstate.engine.search.texts import text_of_trace
+from devstate.engine.values import Value, check_key, encode_value
+from devstate.engine.versions import Record
+
 from .span_trees import Span, SpanNode, trees
 
 if TYPE_CHECKING:
     from typing import Self
 
-    from ..batch import Batch
-    from ..context import Context
+    from devstate.engine.batch import Batch
+    from devstate.engine.context import Context
 
 __all__ = ["KINDS", "OpenSpan", "Span", "SpanNode", "TraceStore", "TraceView", "Traces"]
 
@@ -147,9 +149,8 @@ class TraceView(Sequence[Span]):
         return f"<traces: {len(self._items)} records>"
 
 
-class _RecordSpan:
+class _RecordSpan(Operation):
     __slots__ = ("_fields", "_key", "_store")
-    lifecycle = False
 
     def __init__(self, store: TraceStore, key: str, fields: Sequence[bytes]) -> None:
         self._store = store
@@ -171,9 +172,6 @@ class _RecordSpan:
         payload = _pack((batch.run, key, cv, ts, *raws))
         batch.add(RECORD, payload, store, key, (cv, _pack(raws), ts, order, None))
         return key
-
-    def check(self, run: bytes, start: int) -> None:
-        """Blind: the last record of a span wins."""
 
 
 class Traces:

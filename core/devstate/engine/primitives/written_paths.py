@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..json_path import Path
-from ..primitive import Key
+from devstate.engine.json_path import Path
+from devstate.engine.primitive import Key
+
 from .json_entries import MOST_NOTED
 
 __all__ = ["WrittenPaths"]
