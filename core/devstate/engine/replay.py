@@ -8,7 +8,7 @@ read, nothing is written, no database is touched.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -98,7 +98,6 @@ class Stepper:
         watch = _Watch(self.primitives)
         try:
             apply_transaction(cast("Primitives", watch), transaction, set())
-            self.primitives.require_run(self.run)
         except Exception as error:  # as in recovery: whatever a kind raises, the entry does not fit
             told = error.message if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
             detail = f"commit {transaction.cv} does not fit the state before it: {told}"
@@ -129,13 +128,14 @@ class Stepper:
 class _Watch:
     """The kinds of a replay, seen by `apply_transaction`: notes what each entry does on its way to its kind."""
 
-    __slots__ = ("_primitives", "_seen", "handler", "transaction_applied")
+    __slots__ = ("_primitives", "_seen")
 
     def __init__(self, primitives: Primitives) -> None:
         self._primitives = primitives
         self._seen: list[Recorded] = []
-        self.handler = primitives.handler
-        self.transaction_applied = primitives.transaction_applied
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._primitives, name)
 
     def apply(self, entry: WalEntry) -> None:
         primitive = self._primitives.handler(entry.entry_type)

@@ -134,6 +134,26 @@ CODES: dict[str, Code] = {
         "a document or log holds a whole HMAC or a secret that should be masked",
         "Mask it (first 16 digits and ...), and rotate a leaked secret.",
     ),
+    "WAL_CORRUPT": Code(
+        Class.INTEGRITY,
+        "committed transactions of the engine's log are damaged or gone",
+        "Copy the folder of the database first; `devstate db salvage OUT` exports what is intact behind the damage.",
+    ),
+    "SNAPSHOT_CORRUPT": Code(
+        Class.INTEGRITY,
+        "a snapshot of the engine cannot be read",
+        "Opening the database uses an older snapshot and the log; take a new one with `devstate db snapshot`.",
+    ),
+    "STATE_MISMATCH": Code(
+        Class.INTEGRITY,
+        "a snapshot, or what recovery makes, is not what the log leads to",
+        "Keep a copy of the folder; the log is the authority, so move the snapshot away and open it again.",
+    ),
+    "EVENT_CHAIN_BROKEN": Code(
+        Class.INTEGRITY,
+        "an event of a run does not fit its hash or the event before it",
+        "Events were changed outside the engine; compare them with a copy of the database.",
+    ),
     # -- cannot decide -----------------------------------------------------------------------------
     "WRONG_KEY": Code(
         Class.UNDECIDABLE,
@@ -154,6 +174,11 @@ CODES: dict[str, Code] = {
         Class.UNDECIDABLE,
         "a file that the check needs cannot be read",
         "Check its kind and permissions.",
+    ),
+    "STORE_UNREADABLE": Code(
+        Class.UNDECIDABLE,
+        "the database has a file that this program cannot judge, or nothing to build a state on",
+        "Put the missing files back from a copy, or open it with a newer DevState, as the message says.",
     ),
     # -- policy ------------------------------------------------------------------------------------
     "WEAK_KEY": Code(
@@ -202,6 +227,31 @@ CODES: dict[str, Code] = {
         "a lock file names a process that is gone",
         "Nothing holds it; the next writing command takes it over.",
     ),
+    "WAL_GAP": Code(
+        Class.POLICY,
+        "bytes of the engine's log are no entries, but no commit can have been in them",
+        "Nothing is lost; check the disk if there are more of them each time.",
+    ),
+    "HISTORY_INDEX_BAD": Code(
+        Class.POLICY,
+        "the index of a sealed segment is missing or not that of its segment",
+        "Nothing is lost: replay reads the segment itself, which takes longer.",
+    ),
+    "STORE_FILE_DAMAGED": Code(
+        Class.POLICY,
+        "a small file of the database (META, CLEAN) is missing or damaged, and not needed",
+        "Opening the database for writing puts it right.",
+    ),
+    "STORE_DEGRADED": Code(
+        Class.POLICY,
+        "the database holds records of a kind that is not registered here",
+        "Open it with the plug-in that wrote them; until then nothing old is deleted.",
+    ),
+    "STORE_LEFTOVER": Code(
+        Class.POLICY,
+        "a file in the folder of the database belongs to no part of it",
+        "Look at it, then move it away; the engine does not read it.",
+    ),
     # -- input and output --------------------------------------------------------------------------
     "CHANGED_DURING_READ": Code(
         Class.IO, "the file changed while it was read", "Run the check again when the writer is done."
@@ -227,5 +277,20 @@ CODES: dict[str, Code] = {
         Class.INFORMATION,
         "what no check of this file can prove",
         "Read it before you rely on the verdict.",
+    ),
+    "WAL_TORN_TAIL": Code(
+        Class.INFORMATION,
+        "the engine's log ends with an unfinished transaction, as after a crash",
+        "Nothing to do: the next writer cuts it off; no acknowledged commit is in it.",
+    ),
+    "HISTORY_PRUNED": Code(
+        Class.INFORMATION,
+        "the oldest history of the database was deleted, as its settings say",
+        'Open the database with history="keep" where all of it is to stay.',
+    ),
+    "RUN_ORPHANED": Code(
+        Class.INFORMATION,
+        "a run was begun and not ended, and its process is gone",
+        "Resume it, or end it, with `devstate run`.",
     ),
 }

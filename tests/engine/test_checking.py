@@ -1,0 +1,245 @@
+"""Everything that can be wrong with the files of a database is found, and nothing that is right."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from devstate.engine.checking import check
+from devstate.engine.primitives.events import EventStore
+from devstate.engine.primitives.runs import RunStore
+from devstate.engine.registry import Registry
+from devstate.engine.snapshotting import SnapshotPolicy
+from devstate.findings import CODES, Finding, exit_code
+from log_forgery import flip, rewrite
+from run_samples import REGISTRY, begin, open_db, run_id, work
+
+NO_SNAPSHOT = SnapshotPolicy(close_bytes=-1, wal_bytes=0, seconds=0)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two ended runs, two snapshots, sealed and live segments, closed cleanly."""
+    path = tmp_path / "db"
+    with open_db(path, segment_bytes=2048, snapshots=NO_SNAPSHOT) as db:
+        for number in (1, 2):
+            begin(db, number)
+            work(db, run_id(number))
+            db.snapshot()
+        work(db, run_id(1), rounds=1, first=3)
+        for number in (1, 2):
+            db.end_run(run_id(number))
+    assert len(os.listdir(path / "history")) > 4 and len(os.listdir(path / "snapshots")) == 2
+    return path
+
+
+def contents(root: Path) -> dict[str, tuple[bytes, int]]:
+    files = [file for file in root.rglob("*") if file.is_file()]
+    return {str(file.relative_to(root)): (file.read_bytes(), file.stat().st_mtime_ns) for file in files}
+
+
+def findings(root: Path, **options: object) -> tuple[Finding, ...]:
+    before = contents(root)
+    found = check(str(root), registry=REGISTRY, **options)  # type: ignore[arg-type]
+    assert contents(root) == before, "a check must not change anything"
+    assert check(str(root), registry=REGISTRY, **options) == found  # type: ignore[arg-type]
+    for one in found:
+        assert one.code in CODES and one.remedy and str(root) not in (one.where.file or "")
+    return found
+
+
+def codes(root: Path, **options: object) -> list[str]:
+    return [one.code for one in findings(root, **options)]
+
+
+def test_a_sound_database_has_no_findings(root: Path) -> None:
+    assert findings(root) == ()
+
+
+def test_an_empty_one_neither(tmp_path: Path) -> None:
+    with open_db(tmp_path / "db"):
+        pass
+    assert findings(tmp_path / "db") == ()
+
+
+def cut_snapshot(root: Path) -> None:
+    path = sorted((root / "snapshots").iterdir())[-1]
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def all_snapshots(root: Path) -> list[Path]:
+    return sorted((root / "snapshots").iterdir())
+
+
+def history(root: Path, suffix: str) -> list[Path]:
+    return sorted((root / "history").glob(f"*.{suffix}"))
+
+
+def swap_index(root: Path) -> None:
+    first, second, *_ = history(root, "idx")
+    first.write_bytes(second.read_bytes())
+
+
+def later_log(root: Path) -> Path:
+    return max((file for file in (root / "wal").iterdir() if file.stat().st_size), key=lambda file: file.name)
+
+
+def torn(root: Path) -> None:
+    (root / "CLEAN").unlink()
+    with later_log(root).open("ab") as file:
+        file.write(b"\x40\x00\x00\x00\x10\x01 unfinished")
+
+
+@pytest.mark.parametrize(
+    ("expected", "spoil"),
+    [
+        (["SNAPSHOT_CORRUPT"], cut_snapshot),
+        (["HISTORY_INDEX_BAD"], swap_index),
+        (["HISTORY_INDEX_BAD"], lambda root: history(root, "idx")[1].unlink()),
+        (["STORE_FILE_DAMAGED"], lambda root: (root / "CLEAN").write_bytes(b"no mark")),
+        (["STORE_FILE_DAMAGED"], lambda root: (root / "META").unlink()),
+        (["STORE_UNREADABLE"], lambda root: (root / "META").write_bytes(b"no meta")),
+        (["STORE_LEFTOVER"], lambda root: (root / "wal/.tmp-1-1").write_bytes(b"x")),
+        (["STORE_LEFTOVER"], lambda root: (root / "wal/notes.txt").write_bytes(b"x")),
+        (["STORE_LEFTOVER"], lambda root: (root / "history/00000000000099999999.idx").write_bytes(b"x")),
+        (["STORE_LEFTOVER"], lambda root: (root / "snapshots/snapshot_1.dat.bad").write_bytes(b"x")),
+        (["WAL_TORN_TAIL"], torn),
+    ],
+)
+def test_each_damage_has_its_finding(
+    root: Path, expected: list[str], spoil: Callable[[Path], object]
+) -> None:
+    spoil(root)
+    assert codes(root) == expected
+
+
+def test_damage_in_old_history_is_found_though_the_database_opens(root: Path) -> None:
+    flip(root, 5)
+    found = findings(root)
+    assert [one.code for one in found] == ["WAL_CORRUPT"]
+    assert found[0].where.file == f"history/{history(root, 'wal')[0].name}" and found[0].where.offset
+    assert "commit 4" in found[0].message
+    assert exit_code(found) == 1
+    with open_db(root, read_only=True) as db:
+        assert db.last_cv > 5
+
+
+def test_two_damages_on_both_sides_of_a_snapshot_are_both_found(root: Path) -> None:
+    with open_db(root, read_only=True) as db:
+        used = db.recovery.snapshot_used
+        assert used is not None
+        last = db.last_cv
+    flip(root, 5)
+    flip(root, used.cv + 2)
+    assert used.cv + 2 < last
+    assert codes(root).count("WAL_CORRUPT") == 2
+
+
+def test_a_lost_segment_is_damage(root: Path) -> None:
+    history(root, "wal")[1].unlink()
+    assert codes(root) == ["WAL_CORRUPT", "STORE_LEFTOVER"]
+
+
+def test_a_cut_below_a_clean_close_is_damage(root: Path) -> None:
+    path = later_log(root)
+    path.write_bytes(path.read_bytes()[:-7])
+    assert "WAL_CORRUPT" in codes(root)
+
+
+def test_history_that_was_pruned_is_said_and_the_rest_still_compared(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with open_db(path, segment_bytes=2048, snapshots=NO_SNAPSHOT, history="off") as db:
+        begin(db, 1)
+        for turn in range(3):
+            work(db, run_id(1), rounds=1, first=turn)
+            db.snapshot()
+        work(db, run_id(1), rounds=1, first=3)
+        db.end_run(run_id(1))
+    found = findings(path)
+    assert [one.code for one in found] == ["HISTORY_PRUNED"] and exit_code(found) == 0
+    with open_db(path, read_only=True) as db:
+        last = db.last_cv
+    rewrite(
+        path, last - 11, lambda kind, data: data.replace(b"\x00\xff", b"\x00\xfe") if kind == 0x10 else data
+    )
+    assert codes(path) == ["HISTORY_PRUNED"], "behind the last snapshot there is nothing to compare with"
+
+
+def test_a_snapshot_that_is_not_what_the_log_leads_to(root: Path) -> None:
+    """A value in the log is made another one of the same length, with right checksums."""
+
+    def forged(kind: int, payload: bytes) -> bytes:
+        return payload.replace(b"\x81\xa1n\x02", b"\x81\xa1n\x05") if kind == 0x20 else payload
+
+    with open_db(root, read_only=True) as db:
+        step = db.timeline(run_id(1)).find(key="document 2")
+        cv = db.replay_run(run_id(1), step=step).cv
+    rewrite(root, cv, forged)
+    found = findings(root)
+    assert {one.code for one in found} == {"STATE_MISMATCH"}
+    assert [one.where.file for one in found] == [f"snapshots/{path.name}" for path in all_snapshots(root)] + [
+        None
+    ]
+
+
+def test_an_event_with_another_payload_breaks_its_chain(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with open_db(path, snapshots=NO_SNAPSHOT) as db:
+        begin(db, 1)
+        for word in ("one", "two", "six"):
+            db.handle(run_id(1)).events.append("e", word)
+        db.end_run(run_id(1))
+    assert findings(path) == ()
+    rewrite(path, 3, lambda kind, data: data.replace(b"two", b"ten"))
+    (found,) = findings(path)
+    assert found.code == "EVENT_CHAIN_BROKEN" and "event 1 " in found.message
+
+
+def test_a_commit_that_does_not_fit_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with open_db(path, snapshots=NO_SNAPSHOT) as db:
+        begin(db, 1)
+        for _ in range(3):
+            db.handle(run_id(1)).events.append("e", 1)
+        db.end_run(run_id(1))
+    rewrite(path, 3, lambda kind, data: data.replace(b"\x01\x03", b"\x05\x03", 1))
+    found = findings(path)
+    assert [one.code for one in found if one.code == "WAL_CORRUPT"] == ["WAL_CORRUPT"]
+    assert "commit 3" in found[0].message
+
+
+def test_orphans_and_unfinished_ends_are_nothing_while_others_write(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with open_db(path, snapshots=NO_SNAPSHOT) as db:
+        begin(db, 1)
+        db.flush()
+        assert codes(path, live=True) == []
+        assert codes(path) == ["RUN_ORPHANED"]
+    torn(path)
+    assert codes(path, live=True) == []
+    assert codes(path) == ["WAL_TORN_TAIL", "RUN_ORPHANED"]
+
+
+def test_kinds_that_are_not_registered_are_said(root: Path) -> None:
+    few = Registry().register(EventStore).register(RunStore)
+    found = {one.code for one in check(str(root), registry=few)}
+    assert found == {"STORE_DEGRADED"}
+
+
+def test_a_later_snapshot_format_cannot_be_judged(root: Path) -> None:
+    path = all_snapshots(root)[-1]
+    data = path.read_bytes()
+    path.write_bytes(data[:10] + b"\x09" + data[11:])
+    assert "STORE_UNREADABLE" in codes(root)
+    assert exit_code(findings(root)) == 3
+
+
+def test_no_base_at_all(root: Path) -> None:
+    for path in all_snapshots(root):
+        path.write_bytes(b"")
+    history(root, "wal")[0].unlink()
+    found = codes(root)
+    assert found.count("SNAPSHOT_CORRUPT") == 2 and "STORE_UNREADABLE" in found
