@@ -20,6 +20,7 @@ from devstate.errors import InputUnreadable
 
 from .envelope import ENTRY_VERSION
 from .errors import (
+    EngineError,
     NoRecoveryBaseError,
     SnapshotCorruptError,
     UnknownEntryType,
@@ -171,15 +172,36 @@ def apply_transaction(primitives: Primitives, transaction: Transaction, unknown:
     an entry that does not fit the state makes its kind raise: such a transaction is damage.
     """
     applied = skipped = 0
+    run, cv, ts = transaction.run, transaction.cv, transaction.ts
+    known = primitives.knows(run)
     for entry in transaction.entries:
+        head = _head(entry.payload)
+        if head.run != run or head.cv != cv or head.ts != ts:
+            raise EngineError(
+                f"an entry says run {head.run.hex()}, commit {head.cv}: not what its marker says"
+            )
         if entry.version > ENTRY_VERSION or primitives.handler(entry.entry_type) is None:
             unknown.add(entry.entry_type)
             skipped += 1
         else:
             primitives.apply(entry)
             applied += 1
-    primitives.transaction_applied(transaction.run, transaction.cv, transaction.ts, transaction.lsn)
+    if not known and not primitives.knows(run):
+        raise EngineError(f"run {run_text(run)} was never begun")
+    primitives.transaction_applied(run, cv, ts, transaction.lsn)
     return applied, skipped
+
+
+class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What the payload of every data entry begins with."""
+
+    run: bytes
+    key: msgspec.Raw
+    cv: int
+    ts: int
+
+
+_head = msgspec.msgpack.Decoder(_Head).decode
 
 
 class _Walked(msgspec.Struct):
@@ -229,6 +251,8 @@ def _walk(
             continue
         try:
             count, skipped = apply_transaction(base.primitives, transaction, base.unknown)
+        except (NameError, AttributeError, ImportError, MemoryError):
+            raise  # a fault of the program says nothing about the data
         except Exception as error:
             refused, reason, cut = transaction, f"{type(error).__name__}: {error}", 1
             cut_runs.add(transaction.run)

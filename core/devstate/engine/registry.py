@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from .envelope import CORE_TYPES, WalEntry
-from .errors import RegistrationError, UnknownEntryType
+from .errors import RegistrationError, RunNotFound, UnknownEntryType
 from .primitive import StoragePrimitive, overrides
 from .versions import Versions
 
@@ -152,6 +152,14 @@ class Primitives:
         """Raise RunNotFound where no kind knows the run."""
         for primitive in self._keepers:
             primitive.require_run(run)
+
+    def knows(self, run: bytes) -> bool:
+        """Whether the run exists."""
+        try:
+            self.require_run(run)
+        except RunNotFound:
+            return False
+        return True
 
     def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
         """Tell the kinds that want to know that a transaction is whole."""

@@ -22,6 +22,7 @@ REASONS = {
     "sequence": "commits between two others are missing",
     "missing": "a part of the log is missing",
     "overlap": "two files of the log claim the same place",
+    "nested": "entries inside a damaged entry: nobody can tell whether they are a part of the log",
     "gaps": "more damaged places than are let pass",
     "inapplicable": "an intact commit that does not fit the state before it",
     "vanished": "bytes that were there after a clean close are gone",

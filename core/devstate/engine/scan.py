@@ -20,7 +20,7 @@ from .envelope import (
     decode_entry,
 )
 
-__all__ = ["ListedEntry", "Region", "next_entry", "scan_entries"]
+__all__ = ["ListedEntry", "Region", "damaged_entry", "next_entry", "scan_entries"]
 
 _unpack_u32 = U32.unpack_from
 
@@ -67,7 +67,7 @@ def scan_entries(data: bytes, base_lsn: int, *, salt: bytes | None = None) -> It
                 salt = found.tx_id[8:]
             yield _listed(data, base_lsn, position, stop, True)
         else:
-            stop = _damaged_entry(data, position, size) if found == BAD_CHECKSUM else 0
+            stop = damaged_entry(data, position, size) if found == BAD_CHECKSUM else 0
             if stop:
                 yield _listed(data, base_lsn, position, stop, False)
             else:
@@ -98,10 +98,16 @@ def next_entry(data: bytes, since: int, salt: bytes | None) -> int:
     return size
 
 
-def _damaged_entry(data: bytes, position: int, size: int) -> int:
-    """The end of the entry with a wrong checksum, where its length is to be believed; else 0."""
+def damaged_entry(data: bytes, position: int, size: int, salt: bytes | None = None) -> int:
+    """The end of the entry with a wrong checksum, where its length is to be believed; else 0.
+
+    It is where it leads to the end of the data or to an intact entry, with a salt one of that database.
+    """
     stop = position + 4 + int(_unpack_u32(data, position)[0])
-    if stop == size or isinstance(decode_entry(data, stop, size, 0), WalEntry):
+    if stop == size:
+        return stop
+    following = decode_entry(data, stop, size, 0)
+    if isinstance(following, WalEntry) and (salt is None or following.tx_id[8:] == salt):
         return stop
     return 0
 

@@ -32,6 +32,7 @@ class Damage:
         self._starts = [segment.start for segment in segments]
         self._max_gaps = max_gaps
         self._pending_in_last = False
+        self._inside = 0
         self._resumed = 0  # from where on everything is intact again
         self._intact: dict[int, bytes] = {}  # the whole commits behind lost data: cv -> run
 
@@ -40,8 +41,10 @@ class Damage:
         segment = self._segments[max(0, bisect_right(self._starts, lsn) - 1)]
         return segment.path, lsn - segment.start
 
-    def note(self, reason: str, lsn: int, resumed: int, detail: str = "") -> None:
-        """A defect at `lsn`; from `resumed` on the bytes are intact again."""
+    def note(self, reason: str, lsn: int, resumed: int, detail: str = "", *, inside: int = 0) -> None:
+        """A defect at `lsn`; from `resumed` on the bytes are intact again, though up to `inside` they may be the
+        content of the damaged entry."""
+        self._inside = max(self._inside, inside)
         path, offset = self.place(lsn)
         in_last = path == self._segments[-1].path
         self._note(Defect(reason, lsn, path, offset, detail), in_last, resumed)
@@ -133,6 +136,11 @@ class Damage:
             reason = "time"
         elif marker.cv != last_cv + 1:
             reason = "sequence"
+        elif first < self._inside:
+            reason = "nested"
+            detail = f"commit {marker.cv} at LSN {first} may be the content of a damaged entry"
+            self._lose(Defect(reason, first, *self.place(first), detail), entries)
+            return
         elif self.pending is not None and len(self.gaps) >= self._max_gaps:
             pending = self.pending
             detail = f"{len(self.gaps) + 1} places, the limit is {self._max_gaps}"

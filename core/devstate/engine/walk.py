@@ -41,7 +41,7 @@ from .errors import UnknownEntryType, UnsupportedFormat
 from .framing import Transaction, decode_commit
 from .layout import wal_folder
 from .reports import WalkEnd
-from .scan import ListedEntry, Region, next_entry, scan_entries
+from .scan import ListedEntry, Region, damaged_entry, next_entry, scan_entries
 from .segments import Segment, SegmentReader
 from .verdicts import Damage
 
@@ -224,7 +224,9 @@ class LogWalk:
     def _behind(self, reason: str, data: bytes, base: int, position: int) -> int:
         """Note the defect at `position`, give that of the next intact entry of this database, or the end."""
         found = next_entry(data, position + 1, self._salt)
-        self._damage.note(reason, base + position, base + found)
+        # A value may hold the bytes of a log: a commit inside a damaged entry whose own length fits is not applied.
+        inside = damaged_entry(data, position, len(data), self._salt) if reason == BAD_CHECKSUM else 0
+        self._damage.note(reason, base + position, base + found, inside=base + inside)
         return found
 
     def _newer(self, entry_type: int, version: int, lsn: int) -> UnknownEntryType | UnsupportedFormat:

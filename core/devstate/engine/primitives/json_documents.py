@@ -42,6 +42,7 @@ from .json_entries import (
     Change,
     Entry,
     changed,
+    made_by,
     read_entry,
 )
 from .written_paths import WrittenPaths
@@ -105,10 +106,10 @@ class JsonStore(MapPrimitive):
         changes = told.changes
         value, written = None, WHOLE
         if old is None:
-            # An absent document is made as a whole, or not at all.
-            if changes is None or told.op == "patch" or changes[0][1] or changes[0][2] is None:
+            # An absent document is made by one set, at the root or below it.
+            if changes is None or told.op == "patch" or changes[0][2] is None:
                 raise _unfit(told, entry, "is absent")
-            value, created = changes[0][2], told.ts
+            value, created = made_by(changes[0], limits=False), told.ts
         elif changes is not None:
             if told.op == "create":
                 raise _unfit(told, entry, "is there")
@@ -224,7 +225,7 @@ class _Create(Operation):
 
 
 class _Alter(Operation):
-    """`set`, `cas`, `delete` at a path and `patch`: changes of a document; a set of the root may make it."""
+    """`set`, `cas`, `delete` at a path and `patch`: changes of a document; a set may make it."""
 
     __slots__ = ("_changes", "_entry_type", "_expected", "_key", "_paths", "_store")
 
@@ -262,8 +263,8 @@ class _Alter(Operation):
             )
         if old is not None:
             value, self._paths = changed(old, changes, limits=True, noting=bool(store.versions.readers))
-        elif self._entry_type == SET and not changes[0][1]:
-            value, self._paths, created = changes[0][2], WHOLE, ts
+        elif self._entry_type == SET and changes[0][2] is not None:
+            value, self._paths, created = made_by(changes[0], limits=True), WHOLE, ts
         else:
             raise _absent(key)
         ver += 1

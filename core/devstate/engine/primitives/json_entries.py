@@ -28,6 +28,7 @@ __all__ = [
     "Change",
     "Entry",
     "changed",
+    "made_by",
     "read_entry",
 ]
 
@@ -139,6 +140,18 @@ def changed(
     return encode_checked(doc) if limits else _pack(doc), tuple(written) if len(
         written
     ) <= MOST_NOTED else WHOLE
+
+
+def made_by(change: Change, *, limits: bool) -> bytes:
+    """The bytes of the document that a set makes where there was none: what the path leads through is made too.
+
+    Raises PathError where the path begins with an index other than 0, EngineLimitExceeded with `limits`.
+    """
+    _, path, value = change
+    if not path:
+        return value or b""
+    empty = b"\x80" if isinstance(path[0], str) else b"\x90"
+    return changed(empty, (change,), limits=limits, noting=False)[0]
 
 
 def read_entry(entry: WalEntry) -> Entry:

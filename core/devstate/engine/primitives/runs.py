@@ -17,6 +17,7 @@ from devstate.engine.envelope import WalEntry
 from devstate.engine.errors import EngineError, RunExists, RunNotActive
 from devstate.engine.ids import RunId, run_text
 from devstate.engine.map_primitive import MapPrimitive, value_of
+from devstate.engine.owners import NOBODY
 from devstate.engine.primitive import Guard, Key, Serializable
 from devstate.engine.search.texts import text_of_run
 from devstate.engine.versions import Record, visible_at
@@ -172,6 +173,7 @@ class RunStore(MapPrimitive):
         for run, cv, ts, fields in _records(data):
             book = RunBook()
             book.tx_count = fields.pop("tx_count")
+            fields.pop("event_count", None)
             book.first_cv, book.last_cv = fields.pop("first_cv"), fields.pop("last_cv")
             book.first_lsn, book.last_lsn = fields.pop("first_lsn"), fields.pop("last_lsn")
             self.books[run] = book
@@ -186,6 +188,7 @@ class RunStore(MapPrimitive):
                 "last_cv": book.last_cv,
                 "first_lsn": book.first_lsn,
                 "last_lsn": book.last_lsn,
+                "event_count": self._event_count(run, cv),
             }
             for run, book in self.books.items()
         }
@@ -253,9 +256,10 @@ class RunStore(MapPrimitive):
 
     def recovered(self, *, alone: bool) -> None:
         for run, book in self.books.items():
-            if book.status == RunStatus.ACTIVE and (
-                alone or not self.owner_alive(self._fields(run).get("owner"))
-            ):
+            if book.status != RunStatus.ACTIVE:
+                continue
+            owner = self._fields(run).get("owner")
+            if not self.owner_alive(owner) or (alone and tuple(owner or ()) != NOBODY):
                 book.orphaned, book.writable = True, False
 
     def orphaned(self) -> list[bytes]:
@@ -373,10 +377,10 @@ class RunStore(MapPrimitive):
             raise unknown_run(run)
         return _dict(record[1])
 
-    def _event_count(self, run: bytes) -> int:
+    def _event_count(self, run: bytes, cv: int = 1 << 63) -> int:
         for sibling in self.siblings or ():
             if sibling.name == "events":
-                return sibling.length(run)
+                return sibling.length_at(run, cv)
         return 0
 
     def _cross_check(self, end: EndPayload) -> None:
