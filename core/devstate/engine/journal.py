@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Protocol
 
 from devstate.durable.files import OS, Files
@@ -42,6 +43,10 @@ class HistorySource(Protocol):
         """The transaction at a position, checked. Raises HistoryPruned, WalCorruptionError."""
         ...
 
+    def opened(self) -> AbstractContextManager[HistorySource]:
+        """The same for many looks at once."""
+        ...
+
 
 class FileHistory:
     """The history of a database in a folder; it uses the reader and does not close it."""
@@ -54,6 +59,9 @@ class FileHistory:
     def positions(self, run: bytes) -> Sequence[int]:
         book = known_book(self._book_of, run)
         return run_positions(self._reader.root, run, book, files=self._files, reader=self._reader)
+
+    def opened(self) -> AbstractContextManager[FileHistory]:
+        return nullcontext(self)
 
     def transaction(self, lsn: int) -> Transaction:
         try:
@@ -74,6 +82,9 @@ class MemoryHistory:
 
     def positions(self, run: bytes) -> Sequence[int]:
         return known_book(self._book_of, run).lsns[:]
+
+    def opened(self) -> AbstractContextManager[MemoryHistory]:
+        return nullcontext(self)
 
     def transaction(self, lsn: int) -> Transaction:
         return self._log.read_transaction(lsn)

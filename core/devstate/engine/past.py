@@ -190,3 +190,6 @@ class _EachTime:
     def transaction(self, lsn: int) -> Transaction:
         with self._history() as source:
             return source.transaction(lsn)
+
+    def opened(self) -> AbstractContextManager[HistorySource]:
+        return self._history()

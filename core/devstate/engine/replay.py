@@ -54,11 +54,16 @@ def replay(
         )
     last = total if step is None else checked_step(step, total, run)
     stepper = Stepper(registry.instances(), run)
+    pending: Transaction | None = None
     for lsn in positions[:last]:
         transaction = source.transaction(lsn)
         if cv is not None and transaction.cv > cv:
             break
-        stepper.apply(transaction)
+        if pending is not None:
+            stepper.apply(pending, noted=False)
+        pending = transaction
+    if pending is not None:
+        stepper.apply(pending)  # the step whose changes the view tells
     return stepper.view(total)
 
 
@@ -84,9 +89,9 @@ class Stepper:
         self.ts = 0
         self._recorded: Sequence[Recorded] = ()
 
-    def apply(self, transaction: Transaction) -> None:
-        """Go one step on. Raises WalCorruptionError where the transaction is not the run's next one, or does not
-        fit its state."""
+    def apply(self, transaction: Transaction, *, noted: bool = True) -> None:
+        """Go one step on; `noted`: so that a view tells its changes. Raises WalCorruptionError where the transaction
+        is not the run's next one, or does not fit its state."""
         if transaction.run != self.run:
             detail = (
                 f"LSN {transaction.lsn} belongs to run {run_text(transaction.run)}, not {run_text(self.run)}"
@@ -95,14 +100,15 @@ class Stepper:
         if transaction.cv <= self.cv or transaction.ts < self.ts:
             detail = f"commit {transaction.cv} follows on commit {self.cv} of run {run_text(self.run)}"
             raise damaged_history(detail, "", transaction.lsn)
-        watch = _Watch(self.primitives)
+        watch = _Watch(self.primitives) if noted else None
         try:
-            apply_transaction(cast("Primitives", watch), transaction, set())
+            target = self.primitives if watch is None else cast("Primitives", watch)
+            apply_transaction(target, transaction, set())
         except Exception as error:  # as in recovery: whatever a kind raises, the entry does not fit
             told = error.message if isinstance(error, EngineError) else f"{type(error).__name__}: {error}"
             detail = f"commit {transaction.cv} does not fit the state before it: {told}"
             raise damaged_history(detail, "", transaction.lsn) from None
-        self._recorded = watch.all_of(transaction.entries)
+        self._recorded = watch.all_of(transaction.entries) if watch is not None else ()
         self.step += 1
         self.cv, self.ts = transaction.cv, transaction.ts
 

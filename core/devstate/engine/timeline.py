@@ -17,7 +17,7 @@ from .view import ReadOnlyView
 
 if TYPE_CHECKING:
     from .journal import HistorySource
-    from .registry import Registry
+    from .registry import Primitives, Registry
 
 __all__ = ["CHECKPOINT_BYTES", "Timeline"]
 
@@ -86,14 +86,15 @@ class Timeline:
                 )
             else:
                 self._stepper, self._entries = Stepper(self._registry.instances(), self._run), 0
-        while self._stepper.step < step:
-            self._forward()
+        with self._source.opened() as source:
+            while self._stepper.step < step:
+                self._forward(source, noted=self._stepper.step + 1 == step)
 
     def next(self) -> bool:
         """One step forward; False at the last one."""
         if self._stepper.step == len(self._positions):
             return False
-        self._forward()
+        self._forward(self._source, noted=True)
         return True
 
     def prev(self) -> bool:
@@ -125,31 +126,35 @@ class Timeline:
             checked_step(start, total, self._run)
         steps = range(min(start, total), 0, -1) if backwards else range(max(start, 1), total + 1)
         kinds = self._registry.instances()
-        for step in steps:
-            found_type, found_key = event_type is None, key is None
-            for entry in self._read(step).entries:
-                primitive = kinds.handler(entry.entry_type)
-                if primitive is None:
-                    continue
-                told: dict[str, Any] = primitive.describe(entry)
-                found_type = found_type or (primitive.name == "events" and told["type"] == event_type)
-                found_key = found_key or (type(told["key"]) is type(key) and told["key"] == key)
-            if found_type and found_key:
-                return step
+        with self._source.opened() as source:
+            for step in steps:
+                if self._matches(source.transaction(self._positions[step - 1]), kinds, event_type, key):
+                    return step
         return None
 
     # -- how
 
-    def _read(self, step: int) -> Transaction:
-        return self._source.transaction(self._positions[step - 1])
+    def _matches(
+        self, transaction: Transaction, kinds: Primitives, event_type: str | None, key: str | int | None
+    ) -> bool:
+        found_type, found_key = event_type is None, key is None
+        for entry in transaction.entries:
+            primitive = kinds.handler(entry.entry_type)
+            if primitive is None:
+                continue
+            told: dict[str, Any] = primitive.describe(entry)
+            found_type = found_type or (primitive.name == "events" and told["type"] == event_type)
+            found_key = found_key or (type(told["key"]) is type(key) and told["key"] == key)
+        return found_type and found_key
 
-    def _forward(self) -> None:
-        transaction = self._read(self._stepper.step + 1)
-        self._stepper.apply(transaction)
+    def _forward(self, source: HistorySource, *, noted: bool) -> None:
+        step = self._stepper.step + 1
+        transaction = source.transaction(self._positions[step - 1])
+        checkpoint = step % self._interval == 0 and step not in self._checkpoints
+        self._stepper.apply(transaction, noted=noted or checkpoint)
         self.applied += 1
         self._entries += len(transaction.entries)
-        step = self._stepper.step
-        if step % self._interval == 0 and step not in self._checkpoints:
+        if checkpoint:
             self._keep(step)
 
     def _keep(self, step: int) -> None:
