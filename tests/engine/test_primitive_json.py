@@ -75,8 +75,8 @@ def test_what_is_not_there(docs: Json, plan: Json) -> None:
     for act in (docs.get, docs.get_doc):
         with pytest.raises(NotFound):
             act("absent")
-    with pytest.raises(NotFound):
-        docs.set("absent", "$.a", 1)
+    with pytest.raises(PathError):
+        docs.set("absent", "$[1]", 1)
     with pytest.raises(NotFound):
         docs.patch("absent", [("set", "", {})])
     with pytest.raises(NotFound):
@@ -125,12 +125,20 @@ def test_the_version_goes_on_after_a_deletion(engine: MiniEngine, docs: Json) ->
     engine.agree()
 
 
+def test_a_set_below_the_root_makes_the_document(engine: MiniEngine, docs: Json) -> None:
+    assert docs.set("plan", "$.steps[0]", {"do": "search"}) == 1
+    assert docs.get("plan") == {"steps": [{"do": "search"}]}
+    assert docs.set("list", "$[0]", 1) == 1 and docs.get("list") == [1]
+    docs.delete("plan")
+    assert docs.set("plan", "$.a.b", 2) == 3 and docs.get("plan") == {"a": {"b": 2}}
+    engine.agree()
+
+
 def test_cas(engine: MiniEngine, docs: Json) -> None:
     with pytest.raises(CasMismatch) as caught:
         docs.cas("d", "$", 4, {})
     assert (caught.value.expected, caught.value.found, caught.value.kind) == (4, 0, "cas")
-    with pytest.raises(NotFound):
-        docs.cas("d", "$.a", 0, 1)
+    assert docs.cas("e", "$.a[0]", 0, 1) == 1 and docs.get("e") == {"a": [1]}
     assert docs.cas("d", "$", 0, {}) == 1
     assert docs.cas("d", "$.a", 1, 5) == 2
     with pytest.raises(CasMismatch):
@@ -514,7 +522,7 @@ def entry(kind: int, *fields: Any) -> WalEntry:
         entry(0x23, "d", 5, 9, 3, [[1, ["a"], 1]]),  # of two kinds
         entry(0x23, "d", 5, 9, 3, [[0, ["a"]]]),  # without value
         entry(0x23, "d", 5, 9, 3, [[0, ["b"], 1], [1, ["c"]]]),  # fits in part
-        entry(0x21, "gone", 5, 9, 3, ["a"], 1),  # a part of nothing
+        entry(0x21, "gone", 5, 9, 3, [1], 1),  # the second element of nothing
         entry(0x22, "gone", 5, 9, 3, []),
         entry(0x22, "gone", 5, 9, 3, ["a"]),
         entry(0x23, "gone", 5, 9, 3, [[0, [], 1]]),
@@ -658,9 +666,13 @@ def test_the_twin_and_a_model_agree_with_every_history(steps: list[Any]) -> None
                 act = lambda: docs.set(key, path, changes[0][2])  # noqa: E731
                 changes = changes[:1]
             if key not in model:
-                makes = how != "patch" and changes[0][0] == "set" and not path
+                makes = how != "patch" and changes[0][0] == "set"
                 fails = fails or not makes
-                after = changes[0][2] if makes else None
+                if not fails:
+                    try:  # a set makes the document, and what its path leads through
+                        after = model_changed([] if path and isinstance(path[0], int) else {}, changes)
+                    except LookupError:
+                        fails = True
             else:
                 try:
                     after = model_changed(model[key], changes)
