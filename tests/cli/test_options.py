@@ -40,7 +40,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], call: Ca
 def test_help_lists_every_command(call: Call) -> None:
     said = call("--help")
     assert all(f"  {name} " in said.out for name in COMMANDS)
-    for hidden in ("  inspect", "--pin", "--since-checkpoint", "--store", "--runs", "verify_chain"):
+    for hidden in ("  inspect", "--pin", "--since-checkpoint", "--store", "verify_chain"):
         assert hidden not in said.out + call("verify", "--help").out + call("init", "--help").out
 
 

@@ -28,7 +28,8 @@ class DemoWorkspace(msgspec.Struct, frozen=True):
 
     `files` maps paths relative to the root to contents (all but the history), `links` those of symbolic links
     to their targets. `tamper` names the planted fault, None where there is none, and `sentence` says what was
-    planted, for people. `has_history` is False where the fault is that there is none.
+    planted, for people. `has_history` is False where the fault is that there is none. `runs` is how many runs the
+    database of the workspace gets when it is written; without any there is no database.
     """
 
     seed: int
@@ -39,6 +40,7 @@ class DemoWorkspace(msgspec.Struct, frozen=True):
     sentence: str
     has_history: bool
     _chunks: Callable[[], Iterator[bytes]]
+    runs: int = 0
 
     def history_chunks(self) -> Iterator[bytes]:
         """The bytes of `.trae/history.json` in chunks, made while they are asked for (about 570 an entry)."""

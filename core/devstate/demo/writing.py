@@ -24,7 +24,7 @@ from devstate.errors import PlanRefused, PlanStale
 from devstate.plans import Plan, Receipt, Target
 from devstate.workspace.applying import apply_plan
 from devstate.workspace.gitignore import with_ignored
-from devstate.workspace.places import LOCK
+from devstate.workspace.places import LOCK, STORE
 from devstate.workspace.planning import Content, plan_files
 
 from .building import HISTORY, DemoWorkspace
@@ -38,7 +38,8 @@ _IGNORE = ".gitignore"
 def demo_plan(root: str | os.PathLike[str], demo: DemoWorkspace, *, files: Files = OS) -> Plan:
     """What `write_demo` will make under `root`, which need not exist; nothing is changed yet.
 
-    The history's target has no content and no digest: it is made while it is written.
+    The targets of the history and of the database have no content and no digest: they are made while they are
+    written.
 
     Raises PlanRefused where `root` holds a `.trae` already, or another file that the demo would replace;
     InputUnreadable.
@@ -133,15 +134,25 @@ def _contents(place: str, demo: DemoWorkspace, files: Files) -> dict[str, bytes 
 
 
 def _others(demo: DemoWorkspace) -> list[Target]:
-    """What is made after the rest: the links and, for a planted stale lock, the text of the lock file."""
+    """What is made after the rest: the links, for a planted stale lock the text of the lock file, the database."""
     others = [Target(path, None, None, f"a symbolic link to {target}") for path, target in demo.links.items()]
     if LOCK in demo.files:
         others.append(Target(LOCK, None, None, "the text of a lock whose holder is gone"))
+    if demo.runs:
+        runs = "1 run" if demo.runs == 1 else f"{demo.runs} runs"
+        others.append(
+            Target(STORE, None, None, f"created: a database with {runs} made from the seed {demo.seed}")
+        )
     return others
 
 
 def _write_other(place: str, path: str, demo: DemoWorkspace, files: Files) -> None:
     name = os.path.join(place, path)
+    if path == STORE:
+        from .runs import build_runs
+
+        build_runs(name, runs=demo.runs, seed=demo.seed, entries=demo.entries, files=files)
+        return
     ensure_folder(os.path.dirname(name), files=files)
     if path in demo.links:
         create_symlink(name, demo.links[path])
