@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["carry_out", "plan_document"]
 
 _MOST_TARGETS = 30
+# How the sentence of a target begins that is neither created nor replaced as a whole.
+_OTHER_VERBS = ("append", "cut", "move", "remove", "write")
 
 
 def carry_out(
@@ -30,10 +32,12 @@ def carry_out(
     dry_run: bool,
     note: str = "",
     next_step: str = "",
+    said: Callable[[Screen], Iterable[str]] | None = None,
 ) -> Outcome:
     """Carry the plan out, unless `dry_run`, when the user agrees (`yes`, or an answer at a terminal).
 
-    Raises PlanRefused without an agreement, and what `apply` raises.
+    `said` gives the lines for a person once it is done, in place of those about files. Raises PlanRefused
+    without an agreement, and what `apply` raises.
     """
     document: dict[str, Any] = {"ok": True, "plan": plan_document(plan)}
     if note:
@@ -47,7 +51,7 @@ def carry_out(
     document |= {"applied": list(receipt.applied), "undo": receipt.undo}
     if receipt.set_aside:
         document["set_aside"] = list(receipt.set_aside)
-    return Outcome(document, lambda screen: _receipt_lines(plan, receipt, note, next_step, screen))
+    return Outcome(document, said or (lambda screen: _receipt_lines(plan, receipt, note, next_step, screen)))
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
@@ -93,6 +97,10 @@ def _plan_lines(plan: Plan, note: str, screen: Screen) -> Iterator[str]:
 
 def _target_lines(plan: Plan) -> Iterator[str]:
     for target in plan.targets[:_MOST_TARGETS]:
+        verb, _, what = target.diff.partition(": ")
+        if verb in _OTHER_VERBS:
+            yield f"  {verb:<7}  {visible(target.path)}  {visible(what)}"
+            continue
         verb = "create " if target.before is None else "replace"
         digest = f"  {target.after[:23]}…" if target.after else ""
         yield f"  {verb}  {visible(target.path)}{digest}"

@@ -16,6 +16,7 @@ import pytest
 from command_runs import COMMAND, clean_environment, devstate, start
 from devstate.demo import demo_workspace, write_demo
 from devstate_cli.app import COMMANDS, app
+from engine_samples import write_runs
 from small_workspace import make
 
 
@@ -27,8 +28,8 @@ def examples() -> list[str]:
         command = app.get_command(context, name)
         found += getattr(command, "examples", ())
         if isinstance(command, click.Group):
-            for inner in command.commands.values():
-                found += getattr(inner, "examples", ())
+            for inner in command.list_commands(context):
+                found += getattr(command.get_command(context, inner), "examples", ())
     return list(dict.fromkeys(found))
 
 
@@ -37,12 +38,21 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a demo workspace `demo`, an empty folder, and `devstate` as a script in `bin`."""
     folder = tmp_path_factory.mktemp("examples")
     write_demo(folder / "demo", demo_workspace(entries=12))
+    write_runs(folder / "demo/.trae/store")
     for name in ("empty", "bin", "functions", ".local/share/bash-completion/completions"):
         (folder / name).mkdir(parents=True)
     (folder / ".config/fish/completions").mkdir(parents=True)
-    script = folder / "bin/devstate"
-    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m devstate_cli "$@"\n')
-    script.chmod(0o755)
+    programs = {
+        "bin/devstate": f'#!/bin/sh\nexec "{sys.executable}" -m devstate_cli "$@"\n',
+        "bin/python": f'#!/bin/sh\nexec "{sys.executable}" "$@"\n',
+        "bin/make": "#!/bin/sh\nexit 0\n",
+        "demo/scripts/nightly.sh": "#!/bin/sh\nexit 0\n",
+        "demo/agent.py": "",
+    }
+    for name, text in programs.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
     return folder
 
 
@@ -98,6 +108,7 @@ def test_help_and_version(tmp_path: Path) -> None:
 def test_the_help_pays_for_nothing_else(tmp_path: Path) -> None:
     """What a command does not need is not imported: it would be waited for at each call."""
     heavy = ("textual", "rich", "jsonschema", "watchfiles", "cryptography", "asyncio", "multiprocessing")
+    heavy += ("devstate.engine",)
     root = tmp_path / "demo"
     write_demo(root, demo_workspace(entries=12))
     code = (

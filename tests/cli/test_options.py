@@ -25,7 +25,8 @@ def every_command() -> list[tuple[str, ...]]:
         assert command is not None
         found.append((name,))
         if isinstance(command, click.Group):
-            found += [(name, inner) for inner, item in command.commands.items() if not item.hidden]
+            inner = {word: command.get_command(context, word) for word in command.list_commands(context)}
+            found += [(name, word) for word, item in inner.items() if item is None or not item.hidden]
     return found
 
 

@@ -13,7 +13,7 @@ from devstate_cli.entries import Listing, entry_document, explanation_lines, lis
 from devstate_cli.judging import Judged, judged_history
 from devstate_cli.outcome import Outcome
 
-__all__ = ["history"]
+__all__ = ["entry_number", "history", "readable"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,8 +96,8 @@ def show(context: click.Context, n: str) -> Outcome:
 
     call = invocation_of(context)
     with judged_history(call) as judged:
-        opened = _readable(judged)
-        number = _number(n, len(opened))
+        opened = readable(judged)
+        number = entry_number(n, len(opened))
         entry = opened.entry(number)
         previous = opened.entry(number - 1) if number else None
         explained = explain_entry(entry, previous, judged.keyring)
@@ -132,10 +132,11 @@ def _listing(context: click.Context, text: str | None, options: dict[str, Any]) 
     )
     # The file stays open until the outcome is printed: entries are read while they are written.
     judged = context.find_root().with_resource(judged_history(invocation_of(context)))
-    return listing_outcome(Listing(_readable(judged), chosen, options["after"], options["limit"]))
+    return listing_outcome(Listing(readable(judged), chosen, options["after"], options["limit"]))
 
 
-def _readable(judged: Judged) -> Any:
+def readable(judged: Judged) -> Any:
+    """The open history. Raises the gravest finding as an error where it cannot be read."""
     if judged.history is not None:
         return judged.history
     gravest = judged.findings[0]
@@ -145,7 +146,8 @@ def _readable(judged: Judged) -> Any:
     raise error
 
 
-def _number(text: str, entries: int) -> int:
+def entry_number(text: str, entries: int) -> int:
+    """The number of an entry, `head` for the last. Raises UsageError where there is no such entry."""
     if text in ("head", "last") and entries:
         return entries - 1
     if text.isascii() and text.isdigit() and len(text) < 12 and int(text) < entries:
