@@ -12,7 +12,13 @@ import sys
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
-__all__ = ["OS", "Data", "Files", "retried"]
+__all__ = ["LOCK_EX", "LOCK_NB", "LOCK_SH", "LOCK_UN", "OS", "Data", "Files", "retried"]
+
+# The operations of `Files.flock`, by the kernel's numbers: the same on Linux and macOS.
+LOCK_SH: Final = 1
+LOCK_EX: Final = 2
+LOCK_NB: Final = 4
+LOCK_UN: Final = 8
 
 T = TypeVar("T")
 Data = bytes | bytearray | memoryview

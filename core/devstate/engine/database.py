@@ -160,12 +160,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             )
         policy = history if isinstance(history, HistoryPolicy) else HistoryPolicy.of(history)
         if path is None or mode.mode == "memory":
-            if shared or read_only or (path is not None and _occupied(os.fspath(path), files)):
-                raise NotDurableError(
-                    "a database in memory has no files to share or to read",
-                    remedy="Give a path, and `buffered` or `strict` durability.",
-                )
-            opened = open_memory(registry, settings, files)
+            opened = open_memory(path, registry, settings, files)
         else:
             opened = open_files(os.path.abspath(os.fspath(path)), registry, settings, files)
         registry.close()
@@ -440,12 +435,3 @@ def _run_store(primitives: Primitives) -> RunStore:
     if not isinstance(found, RunStore):
         raise EngineError("the kind named `runs` is not the engine's own")
     return found
-
-
-def _occupied(path: str, files: Files) -> bool:
-    try:
-        return bool(files.listdir(path))
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True

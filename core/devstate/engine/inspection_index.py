@@ -212,8 +212,9 @@ class SegmentIndex:
         follows = before is not None and marker.cv == before + 1
         for row in rows:
             self.marks[row] = _COMMITTED
+        # Where commits are missing behind damage, the damage says why.
+        missing = "sequence" if before is not None and not follows and not self._pending else ""
         self._settle("gap" if follows else "lost")
-        missing = "sequence" if before is not None and not follows else ""
         row = self._add(offset, entry.size, entry.entry_type, _COMMIT, missing)
         if missing:
             self._settle("lost")

@@ -6,11 +6,10 @@ An exclusive opener holds both for as long as it is open. Shared openers hold `W
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 
-from devstate.durable.files import OS, Files, retried
+from devstate.durable.files import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OS, Files, retried
 from devstate.errors import StorageFault
 
 from .errors import DatabaseLocked
@@ -33,9 +32,9 @@ class DatabaseLocks:
         try:
             self.writers_fd = retried(files.open, os.path.join(root, WRITERS), _FLAGS, 0o644)
             self.lock_fd = retried(files.open, os.path.join(root, LOCK), _FLAGS, 0o644)
-            files.flock(self.writers_fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            files.flock(self.writers_fd, (LOCK_SH if shared else LOCK_EX) | LOCK_NB)
             if not shared:
-                files.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                files.flock(self.lock_fd, LOCK_EX | LOCK_NB)
                 self._sign()
         except BlockingIOError:
             pid = self._holder()
@@ -59,16 +58,16 @@ class DatabaseLocks:
 
     def acquire(self) -> None:
         """Exclude the other shared openers; waits for them."""
-        retried(self._files.flock, self.lock_fd, fcntl.LOCK_EX)
+        retried(self._files.flock, self.lock_fd, LOCK_EX)
 
     def release(self) -> None:
         """Let the others go on."""
-        self._files.flock(self.lock_fd, fcntl.LOCK_UN)
+        self._files.flock(self.lock_fd, LOCK_UN)
 
     def last(self) -> bool:
         """Whether nobody else has the database open; if so nobody can open it until `close`."""
         try:
-            self._files.flock(self.writers_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._files.flock(self.writers_fd, LOCK_EX | LOCK_NB)
         except OSError:
             return False
         return True

@@ -15,7 +15,7 @@ from devstate.errors import InputUnreadable
 
 from .commit import Committer, Position, read_only
 from .durability import Durability
-from .errors import EngineError, NotADatabase
+from .errors import EngineError, NotADatabase, NotDurableError
 from .following import Follower
 from .framing import make_tx_id
 from .layout import (
@@ -81,8 +81,19 @@ class Opened(msgspec.Struct):
     writable: bool = True
 
 
-def open_memory(registry: Registry, settings: OpenSettings, files: Files) -> Opened:
-    """A database that ends with the process."""
+def open_memory(
+    path: str | os.PathLike[str] | None, registry: Registry, settings: OpenSettings, files: Files
+) -> Opened:
+    """A database that ends with the process; a `path` must have nothing at it. Raises NotDurableError."""
+    if (
+        settings.shared
+        or settings.read_only
+        or (path is not None and _looks(os.fspath(path), files) != "nothing")
+    ):
+        raise NotDurableError(
+            "a database in memory has no files to share or to read",
+            remedy="Give a path, and `buffered` or `strict` durability.",
+        )
     meta = _new_meta(settings)
     log = MemoryLog(meta.salt, settings.history_limit)
     committer = Committer(

@@ -21,6 +21,8 @@ from .segments import SegmentReader
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from devstate.findings import Finding
+
     from .point_in_time import DatabaseView
     from .run_diff import Divergence, RunDiff
     from .timeline import Timeline
@@ -142,6 +144,21 @@ class PastOfRuns:
             return cv_at_memory(self._opened.memory, ts)
         commits = self._opened.recovered.commits if self._opened.recovered is not None else ()
         return cv_at(self._root(), ts, commits=commits, files=self._files)
+
+    def verify(self) -> tuple[Finding, ...]:
+        """All that is wrong with this database: files, chains of events, and the state against the replay of each run.
+
+        Changes nothing; an empty answer says that everything agrees. `devstate db check` is the same from outside.
+        """
+        from .checking import check
+        from .findings_of_runs import compare_with_replays
+
+        self._committer.require_open()
+        self._committer.follow()
+        found: tuple[Finding, ...] = ()
+        if self._opened.root is not None:
+            found = check(self._opened.root, registry=self._registry, live=True, files=self._files)
+        return found + compare_with_replays(self._committer, self.replay_run)
 
     @contextmanager
     def history(self) -> Generator[HistorySource]:
