@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 import pytest
 
+from devstate.durable.files import OS, Files
 from devstate.engine.checking import check
+from devstate.engine.framing import frame_transaction, make_tx_id
 from devstate.engine.primitives.events import EventStore
 from devstate.engine.primitives.runs import RunStore
 from devstate.engine.registry import Registry
 from devstate.engine.snapshotting import SnapshotPolicy
 from devstate.findings import CODES, Finding, exit_code
 from log_forgery import flip, rewrite
-from run_samples import REGISTRY, begin, open_db, run_id, work
+from run_samples import REGISTRY, begin, open_db, raw, run_id, work
 
 NO_SNAPSHOT = SnapshotPolicy(close_bytes=-1, wal_bytes=0, seconds=0)
 
@@ -243,3 +247,45 @@ def test_no_base_at_all(root: Path) -> None:
     history(root, "wal")[0].unlink()
     found = codes(root)
     assert found.count("SNAPSHOT_CORRUPT") == 2 and "STORE_UNREADABLE" in found
+
+
+def test_a_gap_that_no_commit_can_have_been_in(tmp_path: Path) -> None:
+    """What a write leaves that failed, could not be undone, and was followed by the next commit."""
+    path = tmp_path / "db"
+    with open_db(path, snapshots=NO_SNAPSHOT) as db:
+        begin(db, 1)
+        db.end_run(run_id(1))
+        salt, cv, ts = db.committer.salt, db.last_cv, db.committer.ts
+    (path / "CLEAN").unlink()
+    log = later_log(path)
+    junk = b"\x40\x00\x00\x00\x10\x01 unfinished"
+    payload = msgspec.msgpack.encode((raw(1), "k", cv + 1, ts, "v"))
+    end = log.stat().st_size + len(junk)
+    data = frame_transaction([(0x10, payload)], make_tx_id(99, salt), raw(1), cv + 1, ts, end)
+    with log.open("ab") as file:
+        file.write(junk + data)
+    (found,) = findings(path)
+    assert found.code == "WAL_GAP" and f"{len(junk)} bytes" in found.message
+    assert exit_code([found]) == 0 and exit_code([found], strict=True) == 4
+
+
+def test_a_snapshot_of_more_than_the_log_has(root: Path) -> None:
+    for path in (root / "wal").iterdir():
+        path.unlink()
+    (root / "CLEAN").unlink()
+    assert codes(root)[:3] == ["STATE_MISMATCH", "STATE_MISMATCH", "WAL_CORRUPT"]
+
+
+def test_what_cannot_be_read_is_said(root: Path) -> None:
+    class Failing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(OS, name)
+
+        def pread(self, fd: int, size: int, offset: int) -> bytes:
+            if size > 1000:
+                raise OSError(5, "Input/output error")
+            return OS.pread(fd, size, offset)
+
+    found = check(str(root), registry=REGISTRY, files=cast("Files", Failing()))
+    assert "INPUT_UNREADABLE" in {one.code for one in found}
+    assert exit_code(found) in (1, 3)

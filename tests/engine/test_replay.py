@@ -9,6 +9,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -16,12 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from devstate.engine.builtin import builtin_registry
 from devstate.engine.database import Database
+from devstate.engine.durability import Durability
 from devstate.engine.errors import HistoryPruned, RunNotFound, ValueRangeError, WalCorruptionError
 from devstate.engine.framing import Transaction
 from devstate.engine.journal import MemoryHistory
+from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.primitives.runs import RunStatus
+from devstate.engine.registry import Registry
 from devstate.engine.replay import replay
 from devstate.engine.snapshotting import SnapshotPolicy
 from devstate.engine.view import ReadOnlyView, run_digest, run_digests, view_of_live
@@ -415,3 +422,141 @@ def test_history_limit_in_memory(tmp_path: Path) -> None:
         memory = db.committer.memory
         assert memory is not None
         assert len(MemoryHistory(memory, book_of(db)).positions(raw(2))) == 1
+
+
+class Tally(MapPrimitive):
+    """A kind that is not the engine's own."""
+
+    type_id = 9
+    name = "tally"
+    puts = (0x80,)
+    deletes = (0x81,)
+
+
+def with_tally() -> Registry:
+    return builtin_registry().register(Tally)
+
+
+def tallied(db: Database) -> Tally:
+    found = db.primitives.named("tally")
+    assert isinstance(found, Tally)
+    return found
+
+
+def test_kinds_of_plug_ins_replay_and_without_them_the_rest_does(tmp_path: Path) -> None:
+    registry = with_tally()
+    with open_db(tmp_path / "db", registry=registry) as db:
+        begin(db, 1)
+        with db.transaction(run_id(1)) as tx:
+            tx.write(tallied(db).put(0x80, "a", 1))
+            tx.ext("kv").put("k", 1)
+            tx.write(tallied(db).put(0x80, "b", [2]))
+        with db.transaction(run_id(1)) as tx:
+            tx.write(tallied(db).remove(0x81, "a"))
+        db.end_run(run_id(1))
+        with source_of(db) as source:
+            view = replay(source, registry, raw(1))
+            assert dict(view.primitive("tally")) == {"b": [[2]]}
+            assert view.digest() == run_digest(db.primitives, raw(1))
+            assert ("tally", "b") in view.keys()  # noqa: SIM118
+            gone = replay(source, registry, raw(1), step=3).changes
+            assert [(one.op, one.primitive, one.key, one.before, one.after) for one in gone] == [
+                ("delete", "tally", "a", [1], None)
+            ]
+            without = replay(source, REGISTRY, raw(1), step=2)
+            assert dict(without.kv) == {"k": 1}
+            told = [(one.op, one.primitive, one.key) for one in without.changes]
+            assert told == [("unknown", "", "a"), ("put", "kv", "k"), ("unknown", "", "b")]
+            assert without.changes[0].detail["type"] == 0x80
+            assert replay(source, REGISTRY, raw(1)).run == view.run
+
+
+ACTIONS = (
+    "put",
+    "delete",
+    "event",
+    "create",
+    "set",
+    "destroy",
+    "cell",
+    "span",
+    "many",
+    "pause",
+    "snapshot",
+    "reopen",
+)
+
+
+def act(db: Database, run: str, action: str, number: int) -> None:
+    handle, key = db.handle(run), f"k{number % 3}"
+    if action == "put":
+        handle.kv.put(key, number, ttl=number % 2 or None)
+    elif action == "delete":
+        handle.kv.delete(key)
+    elif action == "event":
+        handle.events.append(key, number)
+    elif action == "create":
+        handle.json.set(key, "", {"n": number, "l": []})
+    elif action == "set" and handle.json.exists(key):
+        handle.json.set(key, "$.l[0]", number)
+    elif action == "destroy":
+        handle.json.delete(key)
+    elif action == "cell":
+        handle.state.delete(key) if number % 3 == 0 else handle.state.set(key, number)
+    elif action == "span":
+        handle.traces.record("thought", key, span_id=key, start=number)
+    elif action == "many":
+        with handle.transaction() as tx:
+            tx.ext("kv").put(key, number)
+            tx.ext("kv").delete(key)
+            tx.ext("events").append(key, [number])
+            tx.ext("state").set(key, number)
+    elif action == "pause":
+        db.pause_run(run)
+        db.resume_run(run)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(ACTIONS), st.integers(1, 3), st.integers(0, 8)), min_size=5, max_size=60
+    )
+)
+def test_whatever_happens_every_step_replays_to_what_was_live_then(
+    script: list[tuple[str, int, int]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "db")
+
+        def opened() -> Database:
+            quiet = Durability.buffered(interval_ms=0)
+            return open_db(
+                path, segment_bytes=1024, snapshots=NO_SNAPSHOT, durability=quiet, entropy=os.urandom
+            )
+
+        db = opened()
+        try:
+            was: dict[int, dict[int, str]] = {number: {} for number in (1, 2, 3)}
+            for number in was:
+                begin(db, number)
+            for action, number, value in script:
+                if action == "snapshot":
+                    db.snapshot()
+                elif action == "reopen":
+                    db.close()
+                    db = opened()
+                    for other in was:
+                        db.resume_run(run_id(other))  # they are orphans now
+                else:
+                    act(db, run_id(number), action, value)
+                for other, digests in was.items():
+                    digests[db.run_metadata(run_id(other)).tx_count] = run_digest(db.primitives, raw(other))
+            for number, digests in was.items():
+                line = db.timeline(run_id(number))
+                for step, digest in digests.items():
+                    assert replayed(db, number, step=step).digest() == digest
+                    line.seek(step)
+                    assert line.view.digest() == digest
+            hold_all_runs(db)
+        finally:
+            db.close()

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from devstate.engine.builtin import builtin_registry
 from devstate.engine.database import Database
 from devstate.engine.errors import EngineError, RegistrationError
 from devstate.engine.json_diff import json_patch
+from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.replay import replay
 from devstate.engine.run_diff import RunDiff, diff_views, first_divergence
 from run_samples import REGISTRY, begin, open_db, raw, run_id, source_of, work
@@ -262,3 +264,36 @@ def test_a_transaction_with_more_entries_differs(db: Database) -> None:
                 tx.ext("kv").put("b", 1)
     found = parting(db)
     assert (found.step_a, len(found.changes_a), len(found.changes_b)) == (2, 1, 2)
+
+
+def test_entries_of_unknown_kinds_are_compared_as_they_stand() -> None:
+    class Tally(MapPrimitive):
+        type_id = 9
+        name = "tally"
+        puts = (0x80,)
+
+    with open_db(registry=builtin_registry().register(Tally)) as db:
+        tally = db.primitives.named("tally")
+        assert isinstance(tally, Tally)
+        for number, value in ((1, "same"), (2, "same"), (3, "other")):
+            begin(db, number)
+            with db.transaction(run_id(number)) as tx:
+                tx.write(tally.put(0x80, "a", value))
+        with source_of(db) as source:
+            assert first_divergence(source, raw(1), source, raw(2), REGISTRY) is None
+            found = first_divergence(source, raw(1), source, raw(3), REGISTRY)
+            assert found is not None and found.step_a == 2
+            assert [one.op for one in found.changes_a] == ["unknown"]
+        known = db.first_divergence(run_id(1), run_id(3))
+        assert known is not None and known.changes_b[0].primitive == "tally"
+        assert keys(db.diff_runs(run_id(1), run_id(3)).modified) == [("tally", "a")]
+
+
+def test_changes_of_a_run_are_compared_but_not_who_owns_it(db: Database) -> None:
+    for number in (1, 2):
+        db.pause_run(run_id(number))
+        db.resume_run(run_id(number))
+    assert parting(db) is None
+    db.add_tags(run_id(1), "x")
+    db.add_tags(run_id(2), "y")
+    assert parting(db).step_a == 4

@@ -301,3 +301,13 @@ def test_cv_at_before_the_kept_history_is_refused(tmp_path: Path) -> None:
             db.view_at(15)
     with open_db() as db:
         assert db.cv_at(1 << 62) == 0
+
+
+def test_cv_at_with_a_first_commit_of_many_bytes(tmp_path: Path) -> None:
+    with open_db(tmp_path / "db", segment_bytes=2048, snapshots=NO_SNAPSHOT) as db:
+        begin(db, 1)
+        for turn in range(4):
+            db.handle(run_id(1)).kv.put("k", f"{turn}" * 100_000)
+        times = [db.view_at(cv).ts for cv in range(1, 6)]
+        assert [db.cv_at(ts) for ts in times] == [1, 2, 3, 4, 5]
+        assert [db.cv_at(ts - 1) for ts in times] == [0, 1, 2, 3, 4]
