@@ -115,6 +115,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         durability: Durability | str = "buffered",
         shared: bool = False,
         read_only: bool = False,
+        wait: float = 0.0,
         create: bool = True,
         recovery: RecoveryOptions | None = None,
         history: HistoryPolicy | str = "keep",
@@ -133,10 +134,11 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         With `buffered` durability, the default, a commit that has returned survives the death of the process, and
         a power cut takes at most the last 100 ms; with `strict` it survives that too. `shared` lets several
         processes write, `read_only` follows a database that others write, without a lock and without changing
-        anything. `history` is `keep`, `days=N` or `off`: what becomes of the log behind the snapshots, which runs
-        are replayed from. `owner` is what its runs say of who began them, instead of this process; an empty one
-        is nobody. `history_limit` bounds the transactions that a database in memory keeps. `now`
-        (microseconds) and `entropy` are where times and random identifiers come from.
+        anything. `wait` is for how many seconds to try where another process excludes this one. `history` is
+        `keep`, `days=N` or `off`: what becomes of the log behind the snapshots, which runs are replayed from.
+        `owner` is what its runs say of who began them, instead of this process; an empty one is nobody.
+        `history_limit` bounds the transactions that a database in memory keeps. `now` (microseconds) and
+        `entropy` are where times and random identifiers come from.
 
         Raises DatabaseLocked, NotADatabase, WalCorruptionError, NoRecoveryBaseError, UnsupportedFormat,
         UnknownEntryType, DurabilityError, and InputUnreadable or StorageFault of the file layer.
@@ -146,6 +148,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         settings = OpenSettings(
             durability=mode,
             shared=shared,
+            wait=wait,
             read_only=read_only,
             create=create,
             recovery=recovery or RecoveryOptions(),

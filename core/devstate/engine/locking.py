@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 from devstate.durable.files import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OS, Files, retried
 from devstate.errors import StorageFault
@@ -20,11 +21,17 @@ __all__ = ["DatabaseLocks"]
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
+_PATIENCE = 1.0
+
+
 class DatabaseLocks:
     """The locks of one open database; `close` gives them back."""
 
-    def __init__(self, root: str, *, shared: bool, files: Files = OS) -> None:
-        """Take them. Raises DatabaseLocked, StorageFault."""
+    def __init__(self, root: str, *, shared: bool, wait: float = 0.0, files: Files = OS) -> None:
+        """Take them, waiting up to `wait` seconds. Raises DatabaseLocked, StorageFault.
+
+        Shared openers wait a moment in any case: the last one to close excludes the others for an instant.
+        """
         self._files = files
         self.root = root
         self.shared = shared
@@ -32,9 +39,11 @@ class DatabaseLocks:
         try:
             self.writers_fd = retried(files.open, os.path.join(root, WRITERS), _FLAGS, 0o644)
             self.lock_fd = retried(files.open, os.path.join(root, LOCK), _FLAGS, 0o644)
-            files.flock(self.writers_fd, (LOCK_SH if shared else LOCK_EX) | LOCK_NB)
+            self._take(
+                self.writers_fd, LOCK_SH if shared else LOCK_EX, max(wait, _PATIENCE) if shared else wait
+            )
             if not shared:
-                files.flock(self.lock_fd, LOCK_EX | LOCK_NB)
+                self._take(self.lock_fd, LOCK_EX, wait)
                 self._sign()
         except BlockingIOError:
             pid = self._holder()
@@ -78,6 +87,18 @@ class DatabaseLocks:
             if fd >= 0:
                 self._files.close(fd)
         self.lock_fd = self.writers_fd = -1
+
+    def _take(self, fd: int, operation: int, wait: float) -> None:
+        """Lock within `wait` seconds. Raises BlockingIOError."""
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                retried(self._files.flock, fd, operation | LOCK_NB)
+                return
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(0.002)
 
     def _sign(self) -> None:
         """The text is for people; the lock is the kernel's."""

@@ -55,6 +55,7 @@ class OpenSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     durability: Durability
     shared: bool
+    wait: float
     read_only: bool
     create: bool
     recovery: RecoveryOptions
@@ -121,7 +122,7 @@ def open_files(root: str, registry: Registry, settings: OpenSettings, files: Fil
         return _open_to_read(root, registry, settings, files)
     if there == "nothing":
         ensure_folder(root, files=files)
-    locks = DatabaseLocks(root, shared=settings.shared, files=files)
+    locks = DatabaseLocks(root, shared=settings.shared, wait=settings.wait, files=files)
     try:
         return _open_to_write(root, registry, settings, locks, files)
     except BaseException:
@@ -259,6 +260,8 @@ def _writing(
                 raise
 
         committer.flusher = Flusher(flush, settings.durability.interval_ms / 1000)
+        if not recovered.result.clean_close and end:
+            committer.flusher.arm()  # a process that died may have left commits that are not on the device
     return opened
 
 

@@ -46,20 +46,29 @@ class SharedGate:
         self._depth -= 1
         if self._depth == 0:
             follower, log = self.follower, self._log
-            if follower.start != log.segment_start:
-                follower.go(log.segment_start)
-            follower.end = log.end
-            self._locks.release()
+            try:
+                if follower.start != log.segment_start:
+                    follower.go(log.segment_start)
+                follower.end = log.end
+            finally:
+                self._locks.release()
 
     def follow(self) -> None:
         """Take in what others committed. Raises WalCorruptionError, DurabilityError."""
-        with self._committer.lock:
+        committer = self._committer
+        with committer.lock:
             if self._depth:
                 return
-            try:
-                self.follower.catch_up(alone=False)
-            except Stranded as error:
-                raise self._stranded(error) from None
+            if not committer.strict:
+                try:
+                    self.follower.catch_up(alone=False)
+                except Stranded as error:
+                    raise self._stranded(error) from None
+                return
+            with self:
+                end = self._log.end
+        # What another process wrote is seen here when it is on the device, as everything is.
+        self._log.sync_through(end)
 
     def _catch_up(self) -> None:
         follower, log, committer = self.follower, self._log, self._committer

@@ -109,6 +109,11 @@ def take_snapshot(
         cv, ts, lsn, next_tx = committer.cv, committer.ts, log.end, committer.sequence
         primitives.versions.enter(cv)
         frozen = [(primitive.type_id, primitive.at(cv, committer.lock)) for primitive in primitives]
+    same = _present(root, cv, meta.salt, files)
+    if same is not None:
+        with committer.lock:
+            primitives.versions.leave(cv, max(committer.visible, 0))
+        return same
     temporary = os.path.join(snapshots_folder(root), temp_name(files.token()))
     try:
         # A snapshot must never be more durable than the log that it claims to cover.
@@ -146,6 +151,17 @@ def take_snapshot(
     mark = SnapshotMark(file=os.path.basename(path), wal_offset=lsn, cv=cv, ts=ts, crc32=info.crc32)
     committer.append_note(frame_snapshot_mark(mark))
     return msgspec.structs.replace(info, path=path)
+
+
+def _present(root: str, cv: int, salt: bytes, files: Files) -> SnapshotInfo | None:
+    """The newest snapshot, where it is valid and nothing was committed since."""
+    for found in list_snapshots(root, files)[:1]:
+        try:
+            info = check_snapshot(found.path, files, salt=salt)
+        except (SnapshotCorruptError, UnsupportedFormat):
+            return None
+        return info if info.cv == cv else None
+    return None
 
 
 def archive_segments(
