@@ -9,7 +9,7 @@ from devstate.findings import CODES, Finding, Severity, Where
 
 from .errors import HistoryPruned, WalCorruptionError
 from .ids import run_text
-from .view import run_digest
+from .view import run_digests
 
 if TYPE_CHECKING:
     from .commit import Committer
@@ -24,12 +24,13 @@ def compare_with_replays(committer: Committer, replay: Callable[..., ReadOnlyVie
     A run that is written to meanwhile is looked at as of one commit. Pruned history is no finding.
     """
     found: list[Finding] = []
-    for run in sorted({run for kind in committer.primitives for run in kind.runs()}):
+    with committer.lock:
+        cv = committer.cv
+        digests = run_digests(committer.primitives)
+    for run, live in sorted(digests.items()):
         name = run_text(run)
         try:
-            with committer.lock:
-                live = run_digest(committer.primitives, run)
-                replayed = replay(name).digest()
+            replayed = replay(name, cv=cv).digest()
         except HistoryPruned:
             continue
         except WalCorruptionError as error:
