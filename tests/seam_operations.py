@@ -71,6 +71,7 @@ def demos(folder: str) -> None:
     write_demo(place, sound, plan=demo_plan(place, sound))
     write_demo(os.path.join(folder, "locked"), demo_workspace(entries=10, tamper="STALE_LOCK"))
     write_demo(os.path.join(folder, "ugly"), ugly_workspace())
+    write_demo(os.path.join(folder, "runs"), demo_workspace(entries=10, runs=2))
 
 
 def workspaces(folder: str) -> None:
@@ -122,6 +123,20 @@ def watches(folder: str) -> None:
     asyncio.run(follow())
 
 
+def recordings(folder: str) -> None:
+    from devstate.engine import Database
+    from devstate.workspace import Workspace
+    from devstate.workspace.recording import Recording
+
+    with Workspace.open(folder, absent_ok=True) as workspace:
+        workspace.apply(workspace.plan_init())
+    with Database.open(os.path.join(folder, ".trae/store"), shared=True) as database:
+        recording = Recording.begin(database, folder, ("true",), actor="me@here", cwd=folder)
+        os.unlink(os.path.join(folder, ".trae/state.json"))
+        recording.look()
+        assert recording.finish(0).unreadable == 1
+
+
 OPERATIONS: tuple[Callable[[str], None], ...] = (
     replace_read_remove,
     leftovers,
@@ -133,4 +148,5 @@ OPERATIONS: tuple[Callable[[str], None], ...] = (
     workspaces,
     keys,
     watches,
+    recordings,
 )
