@@ -114,6 +114,7 @@ class Committer:
         self.obstacle: Callable[[], EngineError] | None = None
         if log is not None:
             log.syncing.on_advance = self._durable
+            log.syncing.on_failure = self.sync_failed
 
     # -- reading ------------------------------------------------------------------------------------
 

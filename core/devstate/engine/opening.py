@@ -251,15 +251,7 @@ def _writing(
     if settings.durability.mode == "strict":
         log.sync_through(end)
     elif settings.durability.interval_ms:
-
-        def flush() -> None:
-            try:
-                log.sync_through(log.end)
-            except EngineError:
-                committer.sync_failed()
-                raise
-
-        committer.flusher = Flusher(flush, settings.durability.interval_ms / 1000)
+        committer.flusher = Flusher(lambda: log.sync_through(log.end), settings.durability.interval_ms / 1000)
         if not recovered.result.clean_close and end:
             committer.flusher.arm()  # a process that died may have left commits that are not on the device
     return opened

@@ -15,10 +15,10 @@ class GroupSync:
 
     `sync` makes it so: it syncs, and returns the LSN up to which that counts; it raises DurabilityError, after
     which nothing is ever synced again, since the kernel may have dropped what it could not write.
-    `on_advance` is told each new `synced`, outside of the lock, by the thread that led.
+    `on_advance` is told each new `synced`, outside of the lock, by the thread that led; `on_failure` is called once.
     """
 
-    __slots__ = ("_changed", "_failure", "_leading", "_sync", "on_advance", "synced")
+    __slots__ = ("_changed", "_failure", "_leading", "_sync", "on_advance", "on_failure", "synced")
 
     def __init__(self, synced: int, sync: Callable[[], int]) -> None:
         self.synced = synced
@@ -27,6 +27,7 @@ class GroupSync:
         self._leading = False
         self._failure: DurabilityError | None = None
         self.on_advance: Callable[[int], None] | None = None
+        self.on_failure: Callable[[], None] | None = None
 
     def through(self, lsn: int) -> None:
         """Return when everything before `lsn` is durable. Raises DurabilityError."""
@@ -64,6 +65,8 @@ class GroupSync:
             reached = self._sync()
         except DurabilityError as error:
             failure = error
+            if self.on_failure is not None:
+                self.on_failure()
             raise
         finally:
             with self._changed:
