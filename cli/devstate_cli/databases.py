@@ -66,8 +66,7 @@ def db_option(function: F) -> F:
 def place_of(call: Invocation, db: str | None) -> Place:
     """Where the database of this call is, whether it exists or not. Raises WorkspaceNotFound."""
     if db is not None:
-        base = call.directory or os.getcwd()
-        return Place(os.path.normpath(os.path.join(base, db)), None)
+        return Place(os.path.abspath(db), None)
     from devstate.workspace import find_root
     from devstate.workspace.places import STORE
 

@@ -180,7 +180,7 @@ class Sides:
                 f"{label} has {len(data):,} bytes", path=label, remedy="Raise limits.file_bytes."
             )
         parsed = parse_strict(data, depth=_DEPTH)
-        if not parsed.usable:
+        if parsed.faults:
             fault = parsed.faults[0]
             error = DevStateError(
                 f"{label} cannot be compared: {fault.message}",

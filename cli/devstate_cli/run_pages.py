@@ -105,7 +105,7 @@ def run_table(runs: Sequence[RunMetadata], screen: Screen, veil: Veil, *, now: i
     width = max(len(text) for text in ids.values())
     whens = [ago(run.created_at, now) for run in runs]
     when_width = max(3, *map(len, whens))
-    room = max(12, screen.width - width - 10 - 20 - when_width - 7 - 7 - 12)
+    room = max(12, screen.width - width - when_width - 53)
     head = f"{'run':<{width}}  {'status':<9}  {'begun':<20}  {'':<{when_width}}  {'steps':>6}  {'events':>6}  name"
     yield screen.paint(head.rstrip(), "dim")
     for run, when in zip(runs, whens, strict=True):
@@ -229,10 +229,10 @@ def _steps_lines(page: Page, screen: Screen, veil: Veil) -> Iterator[str]:
     before: int | None = None
     for step in page.steps:
         since = f"+{lasted(before, step.ts)}" if before is not None else ""
-        words = shortened(change_words(step.changes, veil), max(20, screen.width - digits - commits - 46))
+        words = shortened(change_words(step.changes, veil), max(20, screen.width - digits - commits - 53))
         yield (
             f"    {step.number:>{digits},}  {screen.paint(f'commit {step.cv:>{commits},}', 'dim')}  "
-            f"{moment(step.ts)}  {screen.paint(f'{since:<10}', 'dim')}  {words}"
+            f"{moment(step.ts)}  {screen.paint(f'{since:<12}', 'dim')}  {words}"
         )
         before = step.ts
 

@@ -15,6 +15,7 @@ __all__ = ["Veil", "ago", "lasted", "moment", "size_of"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXT = 1 << 16
+_UNMASKED_WIDTH = 1000
 _HMAC_NAME = re.compile("hmac|signature|seal|mac$", re.IGNORECASE)
 _HMAC = re.compile("[0-9A-Fa-f]{64}")
 _HMAC_BYTES = re.compile(rb"(?<![0-9A-Fa-f])[0-9A-Fa-f]{64}(?![0-9A-Fa-f])")
@@ -72,6 +73,10 @@ class Veil:
         is_hmac = isinstance(value, str) and isinstance(name, str) and _HMAC_NAME.search(name)
         if is_hmac and not self.unmasked and _HMAC.fullmatch(value):
             value = f"{value[:16]}..."
+        if self.unmasked:
+            width = max(
+                width, _UNMASKED_WIDTH
+            )  # what was asked for whole is not cut by the width of the screen
         text = json.dumps(_cut(value, width), ensure_ascii=False, separators=(", ", ": "))
         return shortened(self.text(text), width)
 
