@@ -63,7 +63,7 @@ def build_runs(
     UsageError, and what `Database.open` raises.
     """
     check_runs(runs)
-    times = _times(runs, entries)
+    times = _times(runs, entries, seed)
     clock = _Moment(times[0])
     chance = Dice(f"devstate demo database {seed}")
     made: list[RunId] = []
@@ -96,7 +96,7 @@ def _run(
     shared = number - 1 if special == "second" else number
     dice = Dice(f"devstate demo run {seed} {shared}")
     agent: AgentPlan = AGENTS[5] if special == "world" else dice.pick(AGENTS)
-    goal = goal_of(dice, world=special == "world")
+    goal = goal_of(seed + shared, world=special == "world")
     session = Session(agent, goal, world=special == "world")
     # Eight to sixty with the beginning and the end; long ones are rare.
     steps = 6 + dice.between(0, 52) * dice.between(0, 52) // 53
@@ -133,7 +133,7 @@ def _run(
     return run
 
 
-def _times(runs: int, entries: int) -> list[int]:
+def _times(runs: int, entries: int, seed: int) -> list[int]:
     """When each run begins, and where the last one must have ended: microseconds, ascending."""
     calendar = Calendar(entries)
     first, last = _micros(calendar.time(0, 0)), _micros(calendar.time(entries - 1, 0))
@@ -142,8 +142,12 @@ def _times(runs: int, entries: int) -> list[int]:
     times: list[int] = []
     for number in range(runs + 1):
         place, part = divmod((entries - 1) * number, max(1, runs))
-        here = _micros(calendar.time(place, 0))
-        there = _micros(calendar.time(min(place + 1, entries - 1), 0))
+        # Few runs begin at odd minutes; many need all the time there is.
+        few = runs * 2 < entries and number < runs
+        jitter = Dice(f"devstate demo time {seed} {number}").between(0, 99_999) if few else 0
+        here = _micros(calendar.time(place, jitter))
+        # Where there are more runs than entries, several share the time to the next entry, a night as well.
+        there = _micros(calendar.time(min(place + 1, entries - 1), 0)) if runs >= entries else here
         times.append(here + (there - here) * part // max(1, runs))
     return times
 
