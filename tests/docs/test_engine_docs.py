@@ -488,3 +488,16 @@ def test_the_reference_names_what_results_hold() -> None:
             "applied",
             "diff_items",
         }, kind.__name__
+
+
+def test_the_map_of_modules_is_complete() -> None:
+    table = page("design/engine.md").partition("\n## Modules\n")[2].partition("\n## ")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = [name for cell in cells for name in re.findall(r"`([a-z_/*]+)`", cell)]
+    root = DOCS.parent / "core/devstate/engine"
+    there = {
+        str(path.relative_to(root).with_suffix(""))
+        for path in root.rglob("*.py")
+        if path.name != "__init__.py" and path.parent.name != "search"
+    }
+    assert sorted(named) == sorted(there | {"search/*"})
