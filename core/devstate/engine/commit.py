@@ -38,6 +38,7 @@ __all__ = ["MAX_TRANSACTION_BYTES", "MAX_TRANSACTION_ENTRIES", "Committer", "Gat
 
 MAX_TRANSACTION_BYTES: Final = 256 << 20
 MAX_TRANSACTION_ENTRIES: Final = 1_000_000
+_SETTLING_ATTEMPTS: Final = 100
 
 
 class Position:
@@ -323,7 +324,7 @@ class Committer:
             if log is not None and log.broken is not None:
                 self.fail(log.broken)
             return
-        while True:
+        for _ in range(_SETTLING_ATTEMPTS):
             try:
                 settler = log or self.memory
                 if settler is not None and settler.settle(lsn, size, cv):
@@ -343,6 +344,7 @@ class Committer:
                 return
             except BaseException:  # noqa: S112
                 continue  # a second interrupt: the work is not optional
+        self.fail("a commit was interrupted again and again while it was being settled")
 
     def _pend(self, flusher: Flusher) -> None:
         self._pending += 1
