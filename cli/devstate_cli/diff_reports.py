@@ -19,6 +19,7 @@ from .diff_sides import FORMS, DocumentSide, RunSide, Side, SnapshotSide
 from .run_pages import change_words, run_document
 from .screen import Screen
 from .shown_values import Veil
+from .verdict import wrapped
 
 if TYPE_CHECKING:
     from devstate.engine.run_diff import Divergence, RunDiff
@@ -126,10 +127,12 @@ def diff_document(found: Difference, *, paths: bool) -> dict[str, Any]:
 
 def diff_lines(found: Difference, screen: Screen, veil: Veil, *, paths: bool) -> Iterator[str]:
     """The difference for a person."""
-    yield f"{screen.paint('a', 'bad')}  {visible(veil.text(found.a.label))}"
-    yield f"{screen.paint('b', 'good')}  {visible(veil.text(found.b.label))}"
+    for letter, style, side in (("a", "bad", found.a), ("b", "good", found.b)):
+        name = f"  {visible(veil.text(side.name))}" if isinstance(side, RunSide) and side.name else ""
+        yield f"{screen.paint(letter, style)}  {visible(veil.text(side.label))}{name}"
     if found.divergence is not None:
-        yield screen.paint("   " + _divergence_words(found.divergence, veil), "dim")
+        for line in wrapped(_divergence_words(found.divergence, veil), screen.width - 3):
+            yield screen.paint(f"   {line}", "dim")
     group: tuple[str | None, str] | None = None
     for entry, mark, style in _in_order(found):
         here = (entry.run, entry.primitive)
@@ -299,7 +302,17 @@ def _entry_lines(
         yield from path_lines(inside, veil, screen.width - 8, indent="        ")
     else:
         one, other = (veil.value(value, room // 2 - 2, name=name) for value in (entry.value_a, entry.value_b))
-        yield f"{head}  {one} → {other}"
+        cut = one.endswith("…") or other.endswith("…")
+        yield f"{head}  {_places(entry, veil, room) if cut and _containers(entry) else f'{one} → {other}'}"
+
+
+def _places(entry: Entry, veil: Veil, room: int) -> str:
+    """Where two large values differ: their beginnings, which is what fits, are mostly the same."""
+    inside = diff_paths(entry.value_a, entry.value_b, limit=_MOST_PATHS)
+    number = f"{len(inside.changes)}{'+' if inside.truncated else ''}"
+    paths = ", ".join(join_pointer(change.path) or "the whole" for change in inside.changes)
+    places = "place differs" if number == "1" else "places differ"
+    return shortened(veil.text(f"{number} {places}: {paths}"), room)
 
 
 def _containers(entry: Entry) -> bool:

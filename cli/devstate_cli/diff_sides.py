@@ -34,6 +34,7 @@ class RunSide:
 
     label: str
     view: ReadOnlyView
+    name: str = ""
     live: bool = False
 
 
@@ -99,8 +100,7 @@ class Sides:
             raise UsageError(f"{text!r} names no run", remedy=FORMS)
         run = chosen_run(self.database, name if step is not None else text)
         view = self.database.replay_run(run.run_id, step=step)
-        name = f" ({run.name})" if run.name else ""
-        return RunSide(f"run:{run.run_id}@{view.step}{name}", view, live=step is None)
+        return RunSide(f"run:{run.run_id}@{view.step}", view, run.name or "", live=step is None)
 
     def _snapshot(self, text: str) -> Side:
         from devstate.durable import OS
@@ -132,7 +132,8 @@ class Sides:
                 f"{wanted!r} fits {many} of the {len(whole.runs()):,} in {name}",
                 remedy="Give an identifier, at least 4 digits of it, or a name that only one has.",
             )
-        return RunSide(f"snapshot:{name}#{found[0].run_id}", whole.run(found[0].run_id))
+        chosen = found[0]
+        return RunSide(f"snapshot:{name}#{chosen.run_id}", whole.run(chosen.run_id), chosen.name or "")
 
     def _snapshot_path(self, file: str) -> str:
         from devstate.durable import kind_of

@@ -65,6 +65,7 @@ def replay_lines(view: ReadOnlyView, screen: Screen, veil: Veil) -> Iterator[str
     yield f"  {screen.paint('digest', 'dim')}  {view.digest()}"
 
 
+_BUILT_IN = frozenset({"runs", "kv", "json", "state", "events", "traces"})
 _HEAD = frozenset({"run_id", "step", "n_steps", "cv", "ts", "complete"})
 
 
@@ -119,13 +120,13 @@ def _spans(view: ReadOnlyView, screen: Screen, veil: Veil) -> Iterator[str]:
 
 def _others(view: ReadOnlyView, screen: Screen, veil: Veil) -> Iterator[str]:
     """Kinds of plug-ins."""
-    told = view.to_dict()
-    for name, held in told.items():
-        if name in _HEAD or name in ("run", "kv", "json", "state", "events", "traces") or not held:
+    for name, _ in view.diff_items():
+        held = view.primitive(name) if name not in _BUILT_IN else None
+        if not held:
             continue
         yield ""
         yield f"  {screen.paint(visible(name), 'strong')}"
-        yield f"    {veil.line(held, screen.width - 4)}"
+        yield f"    {veil.value(dict(held) if isinstance(held, Mapping) else list(held), screen.width - 4)}"
 
 
 def _change(change: Change, screen: Screen, veil: Veil) -> Iterator[str]:

@@ -40,5 +40,5 @@ def replay(context: click.Context, run_text: str, step: int | None, final: bool,
         run = chosen_run(database, run_text)
         view = database.replay_run(run.run_id, step=step, final_only=final)
     # A view is detached from the database.
-    document = {"ok": True, **veil.document(replay_document(view))}
+    document = {"ok": True, **veil.document(replay_document(view))} if call.json else {}
     return Outcome(document, lambda screen: replay_lines(view, screen, veil))
