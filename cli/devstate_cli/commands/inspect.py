@@ -55,9 +55,9 @@ def _demo_folder() -> Iterator[str]:
     """A demo workspace in a temporary folder, which is removed at the end."""
     from tempfile import TemporaryDirectory
 
-    from devstate.demo import demo_workspace, write_demo
+    from devstate.demo import DEFAULT_RUNS, demo_workspace, write_demo
 
     with TemporaryDirectory(prefix="devstate-demo-") as folder:
         root = os.path.join(folder, "demo-project")
-        write_demo(root, demo_workspace())
+        write_demo(root, demo_workspace(runs=DEFAULT_RUNS))
         yield root

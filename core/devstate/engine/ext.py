@@ -1,5 +1,7 @@
 """What a plug-in builds a further kind of records with; it needs nothing else of the engine."""
 
+from __future__ import annotations
+
 from .batch import Batch, Operation
 from .builtin import builtin_registry
 from .context import Context
