@@ -378,10 +378,14 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             with suppress(DevStateError):  # closing does not depend on it
                 self.snapshot()
                 log.sync_through(log.end)
-        if self._settings.shared and (locks is None or not locks.last()):
-            return
         if self._settings.shared:
-            committer.follow()
+            if locks is None or committer.gate is None or not locks.last():
+                return
+            # What a process that died left is taken in, and made durable, before it is vouched for.
+            with committer.lock, committer.gate:
+                if committer.write_obstacle is not None:
+                    return
+            log.sync_through(log.end)
         mark = encode_clean(CleanMark(log.end, committer.cv))
         try:
             atomic_replace(os.path.join(root, CLEAN), mark, mode=0o644, files=self._files)

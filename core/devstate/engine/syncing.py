@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from threading import get_ident
 
 from .errors import DurabilityError
 
@@ -18,13 +19,14 @@ class GroupSync:
     `on_advance` is told each new `synced`, outside of the lock, by the thread that led; `on_failure` is called once.
     """
 
-    __slots__ = ("_changed", "_failure", "_leading", "_sync", "on_advance", "on_failure", "synced")
+    __slots__ = ("_changed", "_failure", "_leading", "_lock", "_sync", "on_advance", "on_failure", "synced")
 
     def __init__(self, synced: int, sync: Callable[[], int]) -> None:
         self.synced = synced
         self._sync = sync
-        self._changed = threading.Condition(threading.Lock())
-        self._leading = False
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._leading = 0  # the thread that syncs, 0 for none
         self._failure: DurabilityError | None = None
         self.on_advance: Callable[[int], None] | None = None
         self.on_failure: Callable[[], None] | None = None
@@ -32,7 +34,7 @@ class GroupSync:
     def through(self, lsn: int) -> None:
         """Return when everything before `lsn` is durable. Raises DurabilityError."""
         while self.synced < lsn:
-            with self._changed:
+            with self._lock:
                 while self._leading and self.synced < lsn and self._failure is None:
                     self._changed.wait()
                 if self._failure is not None:
@@ -44,24 +46,33 @@ class GroupSync:
                     )
                 if self.synced >= lsn:
                     return
-                self._leading = True
             self._lead()
 
     def advance(self, lsn: int) -> None:
         """Take note that somebody else made the log durable through `lsn`."""
-        with self._changed:
+        with self._lock:
             self.synced = max(self.synced, lsn)
 
     def retire(self, close: Callable[[], None]) -> None:
         """Close a descriptor as soon as no sync uses it."""
-        with self._changed:
+        with self._lock:
             while self._leading:
                 self._changed.wait()
             close()
 
     def _lead(self) -> None:
+        """Sync for all who wait, unless another thread has begun to.
+
+        An interrupt may come anywhere in here: who has taken the lead gives it back. (A lock is taken whole or not at
+        all by `with`; a condition is not.)
+        """
+        me = get_ident()
         reached, failure = self.synced, None
         try:
+            with self._lock:
+                if self._leading or self._failure is not None:
+                    return
+                self._leading = me
             reached = self._sync()
         except DurabilityError as error:
             failure = error
@@ -69,11 +80,12 @@ class GroupSync:
                 self.on_failure()
             raise
         finally:
-            with self._changed:
-                self._leading = False
-                self._failure = failure
-                self.synced = max(self.synced, reached)
-                self._changed.notify_all()
+            with self._lock:
+                if self._leading == me:
+                    self._leading = 0
+                    self._failure = failure
+                    self.synced = max(self.synced, reached)
+                    self._changed.notify_all()
         if self.on_advance is not None:
             self.on_advance(self.synced)
 
