@@ -271,12 +271,12 @@ class Committer:
             try:
                 log.append(data)
                 self._install(run, cv, ts, installs, lsn, sequence)
+                if self.strict:
+                    self._unsynced.append((log.end, cv))
             except BaseException as error:
                 self._settle(run, cv, ts, installs, lsn, sequence, len(data), error)
                 raise
-            if self.strict:
-                self._unsynced.append((log.end, cv))
-            elif self.flusher is not None:
+            if self.flusher is not None:
                 self._pend(self.flusher)
             if log.end >= self.snapshot_at:
                 self.snapshot_due()

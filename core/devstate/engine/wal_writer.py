@@ -37,6 +37,7 @@ class WalWriter:
         "_path",
         "_pwrite",
         "_salt",
+        "_sealed",
         "_segment_bytes",
         "_start",
         "broken",
@@ -66,6 +67,7 @@ class WalWriter:
         self._salt = salt
         self._segment_bytes = segment_bytes
         self._start = start
+        self._sealed = False
         self.end = end
         self.broken: str | None = None
         # What must be gone from the disk before anything is appended (the mark of a clean close).
@@ -93,7 +95,7 @@ class WalWriter:
             self._before_first()
             self._before_first = None
         used = self.end - self._start
-        if used and used + size >= self._segment_bytes:
+        if used and (self._sealed or used + size >= self._segment_bytes):
             self.rotate()
         self.room = self._start + self._segment_bytes
 
@@ -102,8 +104,11 @@ class WalWriter:
         unless a sync failed."""
         self.syncing.through(self.end)
         path = os.path.join(self._folder, segment_name(self.end))
+        # From here on the next segment may be there: what would still go into this one would stand in two.
+        self._sealed, self.room = True, 0
         fd = self._open(path)
         old, self._fd, self._path, self._start = self._fd, fd, path, self.end
+        self._sealed = False
         self.syncing.retire(lambda: self._files.close(old))
 
     def append(self, data: bytes) -> None:
@@ -145,7 +150,7 @@ class WalWriter:
             path = os.path.join(self._folder, segment_name(start))
             fd = self._open(path)
             old, self._fd, self._path, self._start = self._fd, fd, path, start
-            self.room = 0
+            self._sealed, self.room = False, 0
             # The others synced what they sealed before they went on.
             self.syncing.retire(lambda: self._files.close(old))
         self.end = end

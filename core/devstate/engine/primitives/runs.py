@@ -250,7 +250,8 @@ class RunStore(MapPrimitive):
         if not book.tx_count:
             book.first_cv, book.first_lsn = cv, lsn
         book.last_lsn = lsn
-        book.lsns.append(lsn)
+        if not book.lsns or book.lsns[-1] != lsn:  # an interrupt may have come right behind this
+            book.lsns.append(lsn)
         book.tx_count += 1
         book.last_cv = cv
 
