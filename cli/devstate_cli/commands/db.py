@@ -42,6 +42,7 @@ def db() -> None:
 @command(
     "info",
     schema="db",
+    short_help="What it holds, its files, and how it opens.",
     examples=("devstate db info", "devstate db info --json"),
     help=(
         "What the database holds, its files, and what opening it comes to.\n\n"
@@ -65,6 +66,7 @@ def info(context: click.Context, db: str | None) -> Outcome:
 @command(
     "check",
     schema="db.check",
+    short_help="Read every byte and judge it.",
     examples=("devstate db check", "devstate db check --json"),
     help=(
         "Read every byte of the database and judge it: log, history, snapshots, indexes, and the state that "
@@ -111,6 +113,7 @@ def check(context: click.Context, db: str | None) -> Outcome:
 @command(
     "snapshots",
     schema="db.snapshots",
+    short_help="List the snapshots, each read through.",
     examples=("devstate db snapshots", "devstate db snapshots --json"),
     help="List the snapshots, newest first, and read each through: is it whole, and of this database?",
 )
@@ -129,6 +132,7 @@ def snapshots(context: click.Context, db: str | None) -> Outcome:
 @command(
     "snapshot",
     schema="db.snapshot",
+    short_help="Take a snapshot.",
     examples=("devstate db snapshot --dry-run", "devstate db snapshot --yes"),
     help="Take a snapshot: later openings start from it. Others may go on writing.",
 )
@@ -142,6 +146,7 @@ def snapshot(context: click.Context, yes: bool, dry_run: bool, wait: float, db: 
 @command(
     "compact",
     schema="db.compact",
+    short_help="Take a snapshot, put the log behind it away.",
     examples=("devstate db compact --dry-run", "devstate db compact --yes"),
     help=(
         "Take a snapshot, remove those beyond the newest two, and move the log behind the older of these into "
@@ -160,6 +165,7 @@ def compact(context: click.Context, yes: bool, dry_run: bool, wait: float, db: s
 @command(
     "recover",
     schema="db.recover",
+    short_help="Repair what a crash or damage leaves.",
     examples=("devstate db recover --dry-run", "devstate db recover --on-corruption read_only"),
     help=(
         "Open the database as any writer would, repair what a crash leaves, and say what that came to.\n\n"
@@ -229,6 +235,7 @@ def recover(
 @command(
     "salvage",
     schema="db.salvage",
+    short_help="Save intact commits behind damage to a file.",
     examples=("devstate db salvage lost.jsonl --yes",),
     help=(
         "Write the intact commits that stand behind damage, which recovery cuts off, to OUT: one JSON object a "

@@ -46,10 +46,7 @@ class _RunGroup(CommandGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _LATER:
             module, name = _LATER[cmd_name]
-            try:
-                return getattr(import_module(f"devstate_cli.commands.{module}"), name)
-            except ModuleNotFoundError:
-                return None
+            return getattr(import_module(f"devstate_cli.commands.{module}"), name)
         return super().get_command(ctx, cmd_name)
 
 
@@ -144,6 +141,7 @@ def list_runs(
 @command(
     "show",
     schema="run.show",
+    short_help="One run: its steps, spans and contents.",
     examples=("devstate run show last", "devstate run show last --steps 0 --json"),
     help="Show a run: what is known of it, its steps, its spans, and how much it holds.",
 )
@@ -173,6 +171,7 @@ def show(context: click.Context, run_text: str, steps: int, db: str | None) -> O
 @command(
     "begin",
     schema="run.begin",
+    short_help="Begin a run, and print its identifier.",
     examples=("devstate run begin build --tag ci --yes", "devstate run begin --dry-run"),
     help=(
         "Begin a run, in a new database where there is none, and print its identifier. It stays active until "
@@ -253,6 +252,7 @@ def end(
 @command(
     "abort",
     schema="run.abort",
+    short_help="End an active run as failed.",
     examples=("devstate run abort trial --reason 'wrong input' --yes",),
     help="End an active run as failed, and say why.",
 )

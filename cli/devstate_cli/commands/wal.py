@@ -33,6 +33,7 @@ def wal() -> None:
 @command(
     "dump",
     schema="wal.dump",
+    short_help="Print the entries of the log in order.",
     examples=("devstate wal dump", "devstate wal dump --from 400 --hex", "devstate wal dump --json"),
     help=(
         "Print the entries of the log in order, one line each; with --json one document a line. FILE is one "

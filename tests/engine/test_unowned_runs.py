@@ -1,0 +1,67 @@
+"""Runs that no process has to live for: begun by a script, written by programs, ended by somebody else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from devstate.engine import Database
+from devstate.engine.errors import RunNotActive
+from python_child import run_python
+
+BEGIN = """
+import sys
+from devstate.engine import Database
+with Database.open(sys.argv[1], shared=True) as db:
+    print(db.begin_run(name="script", owned=sys.argv[2] == "owned"))
+"""
+
+
+def begun_elsewhere(store: Path, how: str) -> str:
+    """The identifier of a run that another process began, which has ended since."""
+    return run_python(BEGIN, str(store), how).strip()
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_it_outlives_the_process_that_began_it(tmp_path: Path, shared: bool) -> None:
+    run = begun_elsewhere(tmp_path / "db", "unowned")
+    with Database.open(tmp_path / "db", shared=shared) as database:
+        assert database.run_status(run) == "active"
+        assert database.orphaned_runs() == []
+        database.kv.put(run, "a", 1)
+    with Database.open(tmp_path / "db", shared=shared) as database:
+        database.end_run(run)
+        with pytest.raises(RunNotActive):
+            database.kv.put(run, "a", 2)
+    with Database.open(tmp_path / "db", read_only=True) as database:
+        assert database.run_status(run) == "completed"
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_one_with_an_owner_is_orphaned(tmp_path: Path, shared: bool) -> None:
+    run = begun_elsewhere(tmp_path / "db", "owned")
+    with Database.open(tmp_path / "db", shared=shared) as database:
+        assert [str(one.run_id) for one in database.orphaned_runs()] == [run]
+        with pytest.raises(RunNotActive):
+            database.kv.put(run, "a", 1)
+
+
+def test_it_comes_through_a_snapshot(tmp_path: Path) -> None:
+    run = begun_elsewhere(tmp_path / "db", "unowned")
+    with Database.open(tmp_path / "db") as database:
+        database.snapshot()
+    with Database.open(tmp_path / "db") as database:
+        assert database.recovery.snapshot_used is not None
+        assert database.run_status(run) == "active"
+        database.kv.put(run, "a", 1)
+
+
+def test_resuming_makes_the_resumer_its_owner(tmp_path: Path) -> None:
+    run = begun_elsewhere(tmp_path / "db", "unowned")
+    with Database.open(tmp_path / "db", shared=True) as database:
+        database.pause_run(run)
+        database.resume_run(run)
+        assert database.run_metadata(run).owner is not None
+    with Database.open(tmp_path / "db", shared=True) as database:
+        assert database.run_status(run) == "orphaned"
