@@ -92,6 +92,12 @@ class UpdateRun(Operation):
         if self._status is not None:
             _require_next(self._store, batch, self._status)
             changes["status"] = self._status
+        elif fields["status"] == "archived":
+            raise RunNotActive(
+                f"run {run_text(batch.run)} is archived: nothing of it changes any more",
+                status="archived",
+                remedy="Archive a run when its tags and metadata are what they are to be.",
+            )
         for name in ("metadata",):
             if name in changes:  # given as what to add; the entry states the result
                 changes[name] = {**fields[name], **changes[name]}
