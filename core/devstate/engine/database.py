@@ -287,7 +287,8 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
     def snapshot(self) -> SnapshotInfo:
         """Write the state into a snapshot file, keep the newest ones, and move the log behind them into history.
 
-        Writers go on meanwhile. Raises DurabilityError (nothing is lost), NotDurableError, ReadOnlyError.
+        Writers go on meanwhile. Raises DurabilityError (nothing is lost), NotDurableError, ReadOnlyError, and
+        UnknownEntryType where the log has entries that no registered kind could apply.
         """
         root = self._opened.root
         self._committer.require_open()
@@ -303,10 +304,12 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
                 return self._snapshot(root)
 
     def _snapshot(self, root: str) -> SnapshotInfo:
-        committer = self._committer
+        committer, follower = self._committer, self._opened.follower
+        unapplied = self._opened.result.unknown_entries_skipped or (follower is not None and follower.unknown)
         info = take_snapshot(
             root,
             committer,
+            unapplied=self.degraded if unapplied else (),
             meta=self._opened.meta,
             registry=self._registry,
             opaque=self._opened.opaque,

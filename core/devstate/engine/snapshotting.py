@@ -7,7 +7,7 @@ snapshot that is kept, so that recovery can fall back to that one and still has 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import msgspec
 from devstate.durable.files import OS, Files
 
 from .envelope import TRANSACTION_COMMIT
-from .errors import DurabilityError, SnapshotCorruptError, UnsupportedFormat
+from .errors import DurabilityError, SnapshotCorruptError, UnknownEntryType, UnsupportedFormat
 from .framing import SnapshotMark, decode_commit, frame_snapshot_mark
 from .history_index import build_index, write_index
 from .layout import history_folder, index_name, segment_name, snapshot_name, snapshots_folder, temp_name
@@ -93,16 +93,26 @@ def take_snapshot(
     registry: Registry,
     opaque: dict[int, list[bytes]],
     first_history_lsn: int,
+    unapplied: Sequence[int] = (),
     step: Callable[[str], None] = lambda name: None,
     files: Files = OS,
 ) -> SnapshotInfo:
     """Write the state as it is now into `snapshots/`, durably; where it stands and what it holds.
 
-    Writers wait for no more than the copy of one map. Raises DurabilityError; nothing is lost then.
+    Writers wait for no more than the copy of one map. Raises DurabilityError; nothing is lost then. Raises
+    UnknownEntryType where committed entries of `unapplied` types are not in that state: the snapshot would stand
+    for them without having them, and whoever knows these types later would begin behind them.
     """
     log = committer.log
     if log is None:
         raise DurabilityError("a database in memory has no snapshots")
+    if unapplied:
+        raise UnknownEntryType(
+            f"{root} has committed entries of kinds that are not registered: a snapshot would leave them out",
+            types=tuple(unapplied),
+            path=root,
+            remedy="Open it with the plug-in that wrote them.",
+        )
     primitives = committer.primitives
     with committer.lock:
         committer.require_open()
