@@ -39,6 +39,13 @@ _PLACES = {
     "chain.list": "Chain: the list of entries",
     "chain.detail": "Chain: the detail of an entry",
     "chain.filter_bar": "Chain: the line of the filter",
+    "runs": "Runs",
+    "runs.list": "Runs: the list and the pane below it",
+    "runs.filter_bar": "Runs: the line of the filter",
+    "wal": "WAL",
+    "wal.list": "WAL: the lists of files, entries and fields",
+    "wal.hex": "WAL: the bytes of an entry",
+    "wal.filter_bar": "WAL: the line of the filter",
     "dialog": "Dialogs",
 }
 

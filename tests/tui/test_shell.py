@@ -29,7 +29,14 @@ async def test_every_action_of_the_registry_is_implemented(tmp_path):
         await pilot.press("2")
         await until(pilot, lambda: app.current_mode == "chain")
         chain = app.screen
+        await pilot.press("4")
+        await until(pilot, lambda: app.current_mode == "runs")
+        runs = app.screen
+        await pilot.press("7")
+        await until(pilot, lambda: app.current_mode == "wal")
+        wal = app.screen
         await pilot.press("1")
+        await until(pilot, lambda: app.current_mode == "overview")
         overview = app.screen
         from devstate_tui.screens.dialogs.dialog import Dialog
 
@@ -40,6 +47,13 @@ async def test_every_action_of_the_registry_is_implemented(tmp_path):
             "overview.tile": [overview.query_one("#headline")],
             "overview.list": [overview.query_one("#findings")],
             "chain": [chain, *chain.query("*")],
+            "runs": [runs],
+            "runs.list": [runs.query_one("#runs-list")],
+            "runs.filter_bar": [runs.query_one("#runs-filter-bar")],
+            "wal": [wal],
+            "wal.list": [wal.query_one("#wal-entries")],
+            "wal.hex": [wal.query_one("#wal-hex")],
+            "wal.filter_bar": [wal.query_one("#wal-filter-bar")],
         }
         for action in ACTIONS:
             name = "action_" + action.call.partition("(")[0]
@@ -298,12 +312,12 @@ async def test_faults_in_the_users_files_are_told_and_the_app_starts(tmp_path):
 
 async def test_the_settings_choose_theme_and_keymap(tmp_path):
     keymap = tmp_path / "my-keys.toml"
-    keymap.write_text('[keys]\n"app.help" = "h"\n')
+    keymap.write_text('[keys]\n"app.help" = "H"\n')
     choice = {"theme": "devstate-contrast", "keymap": str(keymap)}
     async with inspector(write(tmp_path / "w"), tmp_path, tui=choice) as (app, pilot):
         assert app.theme == "devstate-contrast"
-        assert "h help" in text_of(app.screen).splitlines()[-1]
-        await pilot.press("h")
+        assert "H help" in text_of(app.screen).splitlines()[-1]
+        await pilot.press("H")
         await until(pilot, lambda: isinstance(app.screen, HelpDialog))
 
 

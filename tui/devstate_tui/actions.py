@@ -39,7 +39,12 @@ class Action:
 
 
 # (mode, name): in the order of the tabs. A screen that does not exist is not listed.
-SCREENS: tuple[tuple[str, str], ...] = (("overview", "Overview"), ("chain", "Chain"))
+SCREENS: tuple[tuple[str, str], ...] = (
+    ("overview", "Overview"),
+    ("chain", "Chain"),
+    ("runs", "Runs"),
+    ("wal", "WAL"),
+)
 
 ACTIONS: tuple[Action, ...] = (
     # -- everywhere --------------------------------------------------------------------------------
@@ -61,6 +66,8 @@ ACTIONS: tuple[Action, ...] = (
         shown=True,
         command="devstate history list",
     ),
+    Action("app.runs", ("4", "f4"), "show('runs')", "runs", "Show the Runs", command="devstate run list"),
+    Action("app.wal", ("7", "f7"), "show('wal')", "wal", "Show the WAL", command="devstate wal dump"),
     Action(
         "app.verify",
         ("v",),
@@ -75,7 +82,7 @@ ACTIONS: tuple[Action, ...] = (
         ("!",),
         "first_break",
         "first break",
-        "Go to the first entry that does not verify",
+        "Go to the first entry that does not verify; on the WAL, to the first damage",
         shown=True,
         command="devstate verify",
     ),
@@ -161,6 +168,84 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "chain.filter_bar.leave", ("escape",), "leave", "cancel", "Leave the filter as it was", shown=True
     ),
+    # -- Runs --------------------------------------------------------------------------------------
+    Action("runs.filter", ("/",), "filter", "filter", "Show the runs that match", shown=True),
+    Action("runs.steps", ("s",), "pane('steps')", "steps", "What each step of the run did", shown=True),
+    Action("runs.spans", ("t",), "pane('spans')", "spans", "The tree of spans of the run", shown=True),
+    Action("runs.about", ("i",), "pane('about')", "about", "What is known of the run", shown=True),
+    Action("runs.pin_a", ("a",), "pin('A')", "pin A", "Pin this run as A, for a comparison", shown=True),
+    Action("runs.pin_b", ("b",), "pin('B')", "pin B", "Pin this run as B, for a comparison", shown=True),
+    Action("runs.copy", ("c",), "copy", "copy", "Copy the id or a command line", shown=True),
+    Action("runs.back", ("escape",), "back", "no filter", "Take the filter away"),
+    # -- the list of runs, and the pane below it ---------------------------------------------------
+    Action(
+        "runs.list.open",
+        ("enter",),
+        "open",
+        "open",
+        "Go into the run; of a step, show all it did",
+        shown=True,
+    ),
+    Action("runs.list.down", ("j", "down"), "down", "down", "One line down"),
+    Action("runs.list.up", ("k", "up"), "up", "up", "One line up"),
+    Action("runs.list.page_down", ("pagedown", "space", "ctrl+d"), "page_down", "page down", "One page down"),
+    Action("runs.list.page_up", ("pageup", "ctrl+u"), "page_up", "page up", "One page up"),
+    Action("runs.list.first", ("g", "home"), "first", "first", "To the beginning"),
+    Action("runs.list.last", ("G", "end"), "last", "last", "To the last line"),
+    Action("runs.filter_bar.leave", ("escape",), "leave", "cancel", "Leave the filter as it was", shown=True),
+    # -- WAL ---------------------------------------------------------------------------------------
+    Action("wal.filter", ("/",), "filter", "filter", "Show the entries that match", shown=True),
+    Action(
+        "wal.report",
+        ("r",),
+        "report",
+        "report",
+        "What opening this database would do",
+        shown=True,
+        command="devstate db recover --on-corruption read_only",
+    ),
+    Action("wal.follow", ("F",), "follow", "follow", "Follow the end of the log, or stay here", shown=True),
+    Action("wal.goto", ("#", "ctrl+g"), "goto", "go to", "Go to a position of the log (LSN)", shown=True),
+    Action("wal.copy", ("c",), "copy", "copy", "Copy as JSON, hex or command line", shown=True),
+    Action("wal.toggle_hex", ("X",), "toggle_hex", "bytes", "Show or hide the bytes and fields", shown=True),
+    Action("wal.next_defect", ("]",), "next_defect", "next damage", "Go to the next damage"),
+    Action("wal.previous_defect", ("[",), "previous_defect", "damage before", "Go to the damage before"),
+    Action(
+        "wal.next_match", ("n",), "next_match", "next match", "Go to the next match; without a filter, damage"
+    ),
+    Action(
+        "wal.previous_match", ("N",), "previous_match", "match before", "Go to the match or damage before"
+    ),
+    Action(
+        "wal.matches_only", ("m",), "matches_only", "all or matches", "Show only the matches, or all entries"
+    ),
+    Action("wal.back", ("escape",), "back", "no filter", "Take the filter away"),
+    # -- the lists of the WAL: files, entries, fields ----------------------------------------------
+    Action(
+        "wal.list.open",
+        ("enter",),
+        "open",
+        "open",
+        "Go on to the entries, to the fields, to the bytes",
+        shown=True,
+    ),
+    Action("wal.list.down", ("j", "down"), "down", "down", "One line down"),
+    Action("wal.list.up", ("k", "up"), "up", "up", "One line up"),
+    Action("wal.list.page_down", ("pagedown", "space", "ctrl+d"), "page_down", "page down", "One page down"),
+    Action("wal.list.page_up", ("pageup", "ctrl+u"), "page_up", "page up", "One page up"),
+    Action("wal.list.first", ("g", "home"), "first", "first", "To the beginning"),
+    Action("wal.list.last", ("G", "end"), "last", "last", "To the last line, and follow new ones"),
+    # -- the bytes of an entry ---------------------------------------------------------------------
+    Action("wal.hex.left", ("h", "left"), "left", "left", "One byte back", shown=True),
+    Action("wal.hex.right", ("l", "right"), "right", "right", "One byte on", shown=True),
+    Action("wal.hex.down", ("j", "down"), "down", "down", "One row down"),
+    Action("wal.hex.up", ("k", "up"), "up", "up", "One row up"),
+    Action("wal.hex.page_down", ("pagedown", "space", "ctrl+d"), "page_down", "page down", "One page down"),
+    Action("wal.hex.page_up", ("pageup", "ctrl+u"), "page_up", "page up", "One page up"),
+    Action("wal.hex.first", ("g", "home"), "first", "first", "To the beginning"),
+    Action("wal.hex.last", ("G", "end"), "last", "last", "To the last byte"),
+    Action("wal.hex.back", ("escape",), "back", "back", "Back to the entries", shown=True),
+    Action("wal.filter_bar.leave", ("escape",), "leave", "cancel", "Leave the filter as it was", shown=True),
 )
 
 

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from devstate.settings import Settings
     from devstate.workspace import Reading, Workspace
 
+    from .screens.view import View
     from .services.feed import Feed
+    from .services.run_reader import RunReader
 
 __all__ = ["DevStateApp"]
 
@@ -48,6 +50,18 @@ def _chain() -> Screen[Any]:
     from .screens.chain import ChainScreen
 
     return ChainScreen()
+
+
+def _runs() -> Screen[Any]:
+    from .screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+def _wal() -> Screen[Any]:
+    from .screens.wal import WalScreen
+
+    return WalScreen()
 
 
 def _action_commands() -> type[Provider]:
@@ -71,7 +85,12 @@ class DevStateApp(App[int]):
     """
 
     TITLE = "DevState"
-    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {"overview": _overview, "chain": _chain}
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
+        "overview": _overview,
+        "chain": _chain,
+        "runs": _runs,
+        "wal": _wal,
+    }
     DEFAULT_MODE = "overview"
     BINDINGS = bindings("app")
     CSS = """
@@ -112,6 +131,7 @@ class DevStateApp(App[int]):
         self._clock = clock
         self._on_first_picture = on_first_picture
         self._feed: Feed | None = None
+        self._runs: RunReader | None = None
         chosen = settings.tui if settings is not None else None
         preferences = load_preferences(self.folders, chosen, frozenset(self.available_themes))
         for theme in preferences.themes:
@@ -150,6 +170,8 @@ class DevStateApp(App[int]):
             self._feed.stop()
         if self.reading is not None:
             self.reading.close()
+        if self._runs is not None:
+            self._runs.close()
         self._keep_layout()
 
     def _keep_layout(self) -> None:
@@ -164,6 +186,23 @@ class DevStateApp(App[int]):
     def remember_size(self, panel: str, size: int) -> None:
         """Keep the size of a panel, in cells, for the next start."""
         self.layout_kept = replace(self.layout_kept, sizes={**self.layout_kept.sizes, panel: size})
+
+    @property
+    def db_folder(self) -> str:
+        """The folder of the database that is shown, or where it would be."""
+        if self.reading is not None:
+            return self.reading.store.path or self._db or os.path.join(self.reading.root, ".trae", "store")
+        return self._db or os.path.join(os.path.abspath(self.root or os.curdir), ".trae", "store")
+
+    def run_reader(self, folder: str) -> RunReader:
+        """The one reader of the runs in a database folder; a database is held in memory once."""
+        from .services.run_reader import RunReader
+
+        if self._runs is None or self._runs.root != folder:
+            if self._runs is not None:
+                self._runs.close()
+            self._runs = RunReader(folder)
+        return self._runs
 
     # -- what the feed tells -----------------------------------------------------------------------
 
@@ -247,6 +286,9 @@ class DevStateApp(App[int]):
         if action_id == "app.verify" and self.workspace is None:
             return "no workspace is open yet"
         if action_id == "app.first_break":
+            own = self._own_breaks()
+            if own is not None:
+                return own.reason_against_break()
             if chain is None:
                 return "no history could be read"
             if chain.first_bad is None:
@@ -254,6 +296,11 @@ class DevStateApp(App[int]):
         if _KNOWN[action_id].mutating:
             return "the inspector is read-only"
         return None
+
+    def _own_breaks(self) -> View | None:
+        """The screen that is shown, where it has breaks other than those of the chain."""
+        shown = self.screen_stack[0] if self.screen_stack else None
+        return shown if getattr(shown, "OWN_BREAKS", False) else None  # type: ignore[return-value]
 
     async def run_registered(self, action_id: str) -> None:
         """Run an action of the registry by its id, where it belongs: the app, or the screen that is shown."""
@@ -279,7 +326,12 @@ class DevStateApp(App[int]):
         await self.switch_mode(mode)
 
     async def action_first_break(self) -> None:
-        if self._refused("app.first_break") or self.reading is None or self.reading.chain is None:
+        if self._refused("app.first_break"):
+            return
+        own = self._own_breaks()
+        if own is not None:
+            own.to_first_break()
+        if own is not None or self.reading is None or self.reading.chain is None:
             return
         await self.open_entry(self.reading.chain.first_bad or 0)
 

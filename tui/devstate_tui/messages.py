@@ -18,14 +18,20 @@ if TYPE_CHECKING:
     from devstate.workspace import Reading, Workspace
 
     from .services.finder import Search
+    from .services.log_finder import LogSearch
+    from .services.log_reader import LogReader
+    from .services.run_reader import RunReader
 
 __all__ = [
     "IndexGrew",
+    "LogGrew",
+    "LogSearchGrew",
     "OpenEntry",
     "OpenFinding",
     "OpenScreen",
     "ReadingArrived",
     "ReadingStarted",
+    "RunsChanged",
     "SearchGrew",
     "WatchFailed",
 ]
@@ -66,6 +72,36 @@ class SearchGrew(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, SearchGrew)
+
+
+@dataclass
+class LogGrew(Message):
+    """More is known of a database folder; what, is in the reader itself."""
+
+    reader: LogReader
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, LogGrew)
+
+
+@dataclass
+class LogSearchGrew(Message):
+    """A search of the log has looked at more entries."""
+
+    search: LogSearch
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, LogSearchGrew)
+
+
+@dataclass
+class RunsChanged(Message):
+    """The runs of a database were read again; what is known is in the reader itself."""
+
+    reader: RunReader
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, RunsChanged)
 
 
 @dataclass

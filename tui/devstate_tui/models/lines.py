@@ -13,7 +13,7 @@ from devstate.findings import Finding, Severity, visible
 __all__ = ["HISTORY", "Line", "Opens", "Tone", "numbered", "said", "severity_mark", "told"]
 
 Tone = Literal["good", "bad", "look", "plain", "muted"]
-Opens = Literal["chain", "entry", "artifacts", "text", "findings"]
+Opens = Literal["chain", "entry", "artifacts", "text", "findings", "runs", "wal"]
 
 HISTORY = ".trae/history.json"
 _MARKS: dict[Severity, tuple[str, Tone]] = {

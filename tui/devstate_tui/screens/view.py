@@ -34,6 +34,7 @@ class View(Screen[None]):
     """
 
     MODE = ""
+    OWN_BREAKS = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-normal"), (110, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (24, "-medium"), (34, "-tall")]
 
@@ -74,6 +75,13 @@ class View(Screen[None]):
 
     def show_error(self, error: DevStateError) -> None:
         """Nothing can be read; say why. A later `show` means that it can be read again."""
+
+    def reason_against_break(self) -> str | None:
+        """With OWN_BREAKS: why there is none to go to, None where there is one."""
+        return "there is none"
+
+    def to_first_break(self) -> None:
+        """With OWN_BREAKS: go to the first one."""
 
     async def action_run(self, action_id: str) -> None:
         """Run an action of the registry as its key would (for clicks on the line of keys)."""

@@ -1,4 +1,4 @@
-"""The line where a filter is written, checked while it is typed."""
+"""The line where a filter is written, checked while it is typed; of the Chain, and the base of others."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class FilterBar(Vertical):
     """Hidden until `open` is called; Enter applies, Escape leaves everything as it was."""
 
     BINDINGS = bindings("chain.filter_bar")
+    HINT = _HINT
 
     @dataclass
     class Applied(Message):
@@ -36,7 +37,7 @@ class FilterBar(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Input(placeholder="filter", id="filter-input", compact=True)
-        yield Static(_HINT, id="filter-hint", markup=False)
+        yield Static(self.HINT, id="filter-hint", markup=False)
 
     def open(self, text: str) -> None:
         """Show the line with this text in it."""
@@ -54,12 +55,12 @@ class FilterBar(Vertical):
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
-        self._say(_fault(event.value))
+        self._say(self.fault_of(event.value))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        fault = _fault(event.value)
+        fault = self.fault_of(event.value)
         if fault is not None:
             self._say(fault)
             return
@@ -73,12 +74,16 @@ class FilterBar(Vertical):
     def _say(self, fault: str | None) -> None:
         hint = self.query_one("#filter-hint", Static)
         hint.set_class(fault is not None, "-wrong")
-        hint.update(_HINT if fault is None else f"✘ {fault}")
+        hint.update(self.HINT if fault is None else f"✘ {fault}")
 
+    def fault_of(self, text: str) -> str | None:
+        """Why a text is no filter, None for one that is."""
+        try:
+            self.parse(text)
+        except UsageError as error:
+            return f"{error.message}. {error.remedy}"
+        return None
 
-def _fault(text: str) -> str | None:
-    try:
-        parse_filter(text)
-    except UsageError as error:
-        return f"{error.message}. {error.remedy}"
-    return None
+    def parse(self, text: str) -> object:
+        """Read a filter. Raises UsageError."""
+        return parse_filter(text)

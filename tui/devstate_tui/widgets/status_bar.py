@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from devstate.clock import parse_rfc3339
 from devstate.findings import shortened
-from devstate_tui.actions import SCREENS
+from devstate_tui.actions import ACTIONS, SCREENS
 
 from .fitting import cell_len, fit
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from devstate_tui.app import DevStateApp
 
 __all__ = ["StatusBar", "clock_time"]
+
+
+# The key that shows a screen, as it is by default.
+_NUMBERS = {action.call[6:-2]: action.keys[0] for action in ACTIONS if action.call.startswith("show('")}
 
 
 def _app_type() -> type[DevStateApp]:
@@ -78,7 +82,8 @@ class StatusBar(Widget):
 
     def _second_line(self, width: int) -> Content:
         tabs = Content("")
-        for number, (mode, name) in enumerate(SCREENS, 1):
+        for mode, name in SCREENS:
+            number = _NUMBERS[mode]
             label = Content.from_markup(f"[@click=app.show('{mode}')] {number} {name} [/]")
             tabs += label.stylize("bold reverse" if mode == self.mode else "$text-muted") + Content(" ")
         room = width - tabs.cell_length

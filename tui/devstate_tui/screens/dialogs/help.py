@@ -35,6 +35,17 @@ _INTRODUCTION = {
         " or weak key, Y retired key, R compromised key, E cannot be checked; a ! beside it says that a"
         " warning names the entry. The strip at the right is the whole chain."
     ),
+    "runs": (
+        "One line a run, the newest first. ! orphaned: it was begun, never ended, and its process is gone."
+        " Below it what is known of the selected run (i), what each of its steps did (s), its spans (t)."
+        " a and b pin two runs and show the command that compares them."
+    ),
+    "wal": (
+        "On top the files of the log, then the entries of one of them. The brace at the left holds a"
+        " transaction together; its last line is the commit marker. ✔ ok is applied when the database opens;"
+        " ! torn tail is what a crash leaves; ✘ damaged means that committed data is gone, and – cut off that"
+        " an intact entry stands behind such damage. Enter leads to the fields of an entry, and to its bytes."
+    ),
 }
 
 

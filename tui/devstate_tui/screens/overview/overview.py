@@ -9,10 +9,11 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
+from textual.worker import get_current_worker
 
 from devstate.findings import Finding, visible
 from devstate_tui.actions import bindings
-from devstate_tui.messages import OpenEntry, OpenFinding, OpenScreen
+from devstate_tui.messages import OpenEntry, OpenFinding, OpenScreen, RunsChanged
 from devstate_tui.models.activity import Activity, activity, sparkline
 from devstate_tui.models.groups import FindingGroup
 from devstate_tui.models.lines import Line, said
@@ -33,6 +34,7 @@ __all__ = ["OverviewScreen"]
 
 LATEST = 50
 _WIDE = 110
+_UNASKED = 16 << 20  # bytes of a database that are read to count its runs
 _ANSWERS = ("integrity", "authenticity", "completeness", "time")
 _FACTS = ("checkpoint", "artifacts", "state", "store", "activity")
 _WAITING = Line(
@@ -56,6 +58,8 @@ class OverviewScreen(View):
         self._model: Overview | None = None
         self._activity = Activity((), 0)
         self._root = ""
+        self._runs_line: Line | None = None
+        self._runs_stale = False
 
     def compose_body(self) -> ComposeResult:
         yield Static(id="error")
@@ -67,6 +71,7 @@ class OverviewScreen(View):
             with Vertical(id="facts", classes="part"):
                 for name in _FACTS:
                     yield Tile(name, name.capitalize())
+                yield Tile("runs", "Runs")
             with Vertical(id="lists"):
                 with Vertical(classes="list"):
                     yield Static("Findings", classes="title", id="findings-title")
@@ -92,6 +97,41 @@ class OverviewScreen(View):
         self._show_lines(model)
         self._show_findings(model)
         self._show_latest(reading.history)
+        self._look_at_runs(reading)
+
+    def on_screen_resume(self) -> None:
+        if self._runs_stale and self.app.reading is not None:
+            self._look_at_runs(self.app.reading)
+
+    def _look_at_runs(self, reading: Reading) -> None:
+        """Count the runs where there is a database: in a thread, and the engine is loaded only then."""
+        there = reading.store.backend != "files"
+        self._tile("runs").display = there
+        self._runs_stale = there and not self.is_current
+        if not there or self._runs_stale:
+            return
+        folder = self.app.db_folder
+
+        def run() -> None:
+            worker = get_current_worker()
+            reader = self.app.run_reader(folder)
+            reader.read(
+                None,
+                tell=lambda: self.post_message(RunsChanged(reader)),
+                cancelled=lambda: worker.is_cancelled,
+                closer=False,
+                most=_UNASKED,
+            )
+
+        self.run_worker(run, thread=True, group="overview-runs", exclusive=True, exit_on_error=False)
+
+    def on_runs_changed(self, message: RunsChanged) -> None:
+        from devstate_tui.models.runs import runs_line
+
+        reader = message.reader
+        self._runs_line = runs_line(reader.runs, reader.error, heavy=reader.heavy)
+        if self._model is not None:
+            self._show_lines(self._model)
 
     def show_progress(self, progress: Progress) -> None:
         if self._model is not None:
@@ -126,10 +166,13 @@ class OverviewScreen(View):
         return self.query_one(f"#{name}", Tile)
 
     def _show_lines(self, model: Overview) -> None:
-        lines = (*model.answers, *model.facts, self._activity_line())
+        lines = (*model.answers, *model.facts, self._activity_line(), *self._runs_lines())
         width = max(cell_len(line.word) for line in lines)
         for line in lines:
             self._tile(line.id).show(line, width)
+
+    def _runs_lines(self) -> tuple[Line, ...]:
+        return (self._runs_line,) if self._runs_line is not None else ()
 
     def _activity_line(self) -> Line:
         known = self._activity
@@ -180,8 +223,8 @@ class OverviewScreen(View):
         line = message.line
         if line.opens == "entry" and line.entry is not None:
             self.post_message(OpenEntry(line.entry))
-        elif line.opens == "chain":
-            self.post_message(OpenScreen("chain"))
+        elif line.opens in ("chain", "runs", "wal"):
+            self.post_message(OpenScreen(line.opens))
         elif line.opens == "findings":
             self.action_focus_findings()
         elif line.opens == "artifacts":

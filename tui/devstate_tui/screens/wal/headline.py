@@ -1,0 +1,48 @@
+"""The line above the lists, and the page in their place where there is nothing to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from devstate.findings import visible
+from devstate_tui.models.wal import FileLine, folder_verdict
+from devstate_tui.widgets.title_line import TitlePart
+
+if TYPE_CHECKING:
+    from devstate.engine.inspection import FolderLook
+
+__all__ = ["headline"]
+
+_STYLES = {"good": "$text-success", "bad": "$text-error", "look": "$text-warning", "muted": "$text-muted"}
+
+
+def headline(look: FolderLook, lines: Sequence[FileLine], following: bool, done: bool) -> list[TitlePart]:
+    """Verdict first, then what is there, then who has it open."""
+    verdict, tone = folder_verdict(lines) if done else ("· reading", "muted")
+    snapshots = sum(line.kind == "snapshot" for line in lines)
+    segments = len(lines) - snapshots
+    parts = [
+        TitlePart(Content.styled("WAL", "bold"), 0),
+        TitlePart(Content.styled(verdict, f"bold {_STYLES[tone]}"), 1),
+        TitlePart(Content(_counted(segments, "segment")), 3),
+        TitlePart(Content(_counted(snapshots, "snapshot")), 4),
+    ]
+    if look.fault:
+        parts.insert(2, TitlePart(Content.styled(f"! {visible(look.fault)}", "$text-warning"), 2))
+    if look.clean is not None:
+        state = "closed cleanly"  # and nothing was appended since
+    elif look.holder is not None:
+        state = f"open in process {look.holder}"
+    else:
+        state = "not closed: in use, or after a crash"
+    parts.append(TitlePart(Content.styled(state, "$text-muted"), 5))
+    if following:
+        parts.append(TitlePart(Content.styled("FOLLOWING", "bold $text-accent"), 6, right=True))
+    return parts
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
