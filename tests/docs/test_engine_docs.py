@@ -156,7 +156,17 @@ def test_the_types_of_the_page_are_those_that_have_a_handler() -> None:
 def test_every_verdict_has_its_word() -> None:
     named = set(re.findall(r"\(`([a-z]+)`\)", page(WAL)))
     assert named <= set(REASONS)
-    assert {"sequence", "position", "time", "missing", "overlap", "inapplicable", "vanished", "gaps"} <= named
+    assert {
+        "sequence",
+        "position",
+        "time",
+        "missing",
+        "overlap",
+        "inapplicable",
+        "vanished",
+        "gaps",
+        "nested",
+    } <= named
 
 
 def test_the_reasons_for_rejecting_a_snapshot() -> None:
@@ -345,6 +355,15 @@ def test_the_log_goes_on_behind_trailing_markers_but_not_behind_what_is_unfinish
     with fresh.open() as db:
         assert db.recovery.wal_end_offset == end
         assert db.recovery.orphaned_transactions == 1
+
+
+def test_a_commit_inside_a_damaged_entry_is_not_believed(log: Log) -> None:
+    inner = log.frame((0x10, pack([RUN, "inner", 2, TS, 1])), lsn=len(log.data) + 59)
+    outer = log.frame((0x10, pack([RUN, "outer", 2, TS, inner])))
+    assert outer.index(inner) == 59
+    log.data += outer[:30] + bytes([outer[30] ^ 1]) + outer[31:]
+    assert log.refused() == "nested"
+    assert log.keys(on_corruption="prefix") == []
 
 
 def test_a_segment_in_both_folders_counts_once(log: Log) -> None:
