@@ -219,7 +219,8 @@ def _writing(
     segments = [
         segment for segment in list_segments(root, history=False, files=files) if segment.start <= end
     ]
-    start = segments[-1].start if segments else end
+    # A log that ends before its snapshot leaves a hole: what comes now begins a segment of its own.
+    start = segments[-1].start if segments and segments[-1].end >= end else end
     log = WalWriter(
         root,
         start=start,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from zlib import crc32
 
 import msgspec
@@ -17,7 +18,7 @@ from devstate.durable.files import OS, Files, retried
 from devstate.errors import StorageFault
 
 from .errors import DurabilityError
-from .layout import META, quarantine_folder, snapshots_folder
+from .layout import CLEAN, META, quarantine_folder, snapshots_folder
 from .meta import encode_meta
 from .recovery import Recovered
 from .segments import Segment
@@ -44,13 +45,15 @@ def repair(root: str, recovered: Recovered, *, files: Files = OS) -> tuple[str, 
             files.fsync_dir(snapshots_folder(root))
         if not recovered.cut:
             return ()
-        return cut_log(
-            root,
-            recovered.segments,
-            recovered.end.end_lsn,
-            report=recovered.result.corruption,
-            files=files,
-        )
+        lost = recovered.result.corruption
+        aside = cut_log(root, recovered.segments, recovered.end.end_lsn, report=lost, files=files)
+        if lost is not None:
+            # It may speak of commits that are set aside now. Last, so that a repair that was interrupted is
+            # still refused where this mark is all that tells a loss from a torn tail.
+            with suppress(FileNotFoundError):
+                retried(files.unlink, os.path.join(root, CLEAN))
+                files.fsync_dir(root)
+        return aside
     except OSError as error:
         raise DurabilityError(
             f"cannot repair {root}: {error.strerror or error}",

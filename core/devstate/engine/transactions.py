@@ -83,6 +83,8 @@ class Transaction:
         self._operations: list[Operation] = []
         self._reads: dict[tuple[StoragePrimitive, Key], tuple[int, list[Any] | None]] = {}
         self._scans: list[tuple[StoragePrimitive, str, list[tuple[Any, int]]]] = []
+        self._began = False
+        self._token = object()
         if self._thread in committer.transactions:
             raise NestedTransactionError(
                 "this thread has a transaction open",
@@ -90,9 +92,10 @@ class Transaction:
             )
         if not new:
             committer.require_run(run)
+        self._open = False
+        committer.transactions[self._thread] = self._token
         self.start = committer.begin()
-        committer.transactions[self._thread] = self
-        self._open = True
+        self._began = self._open = True
         self._draft = Draft(run, self.start, max(committer.now(), committer.ts))
         self._handles: dict[str, Any] = {}
 
@@ -318,5 +321,13 @@ class Transaction:
     def _finish(self) -> None:
         self._open = False
         committer = self._committer
-        committer.transactions.pop(self._thread, None)
-        committer.end(self.start)
+        if committer.transactions.get(self._thread) is self._token:
+            del committer.transactions[self._thread]
+        if self._began:
+            self._began = False
+            committer.end(self.start)
+
+    def __del__(self) -> None:
+        # An interrupt may fall between the beginning and whoever would end it; the thread is free again then.
+        if hasattr(self, "_token"):
+            self._finish()
