@@ -106,14 +106,15 @@ def heading() -> str:
 def entry_document(item: ListedEntry | Region, veil: Veil, with_hex: bool) -> dict[str, Any]:
     """The members of one line of `devstate.wal.dump/1` after its schema."""
     if isinstance(item, Region):
-        return {"lsn": item.lsn, "type": None, "length": item.size, "reason": item.reason}
+        return {"lsn": item.lsn, "type": None, "size": item.size, "reason": item.reason}
     document: dict[str, Any] = {
         "lsn": item.lsn,
         "type": item.entry_type,
         "type_name": type_name(item.entry_type),
         "version": item.version,
         "tx": _tx(item),
-        "length": item.size,
+        "length": item.size - 4,  # the field of that name in the entry: what follows it
+        "size": item.size,
         "crc_ok": item.crc_ok,
         "payload": _payload(item),
     }

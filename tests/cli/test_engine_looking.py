@@ -212,7 +212,7 @@ def lines_of(said: Run) -> list[dict[str, Any]]:
 
 def test_wal_dump_has_every_entry(store: Path, call: Call) -> None:
     entries = lines_of(call("wal", "dump", "--json"))
-    assert sum(entry["length"] for entry in entries) == segment_of(store).stat().st_size
+    assert sum(entry["size"] for entry in entries) == segment_of(store).stat().st_size
     assert [entry["lsn"] for entry in entries] == sorted(entry["lsn"] for entry in entries)
     assert all(entry["crc_ok"] for entry in entries)
     first = entries[0]
