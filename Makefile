@@ -3,7 +3,8 @@
 #   make run          the inspector on this folder (DIR=path for another one), or on a demo where no .trae/ is
 #   make test         the whole suite but what takes long          make test-long    what takes long
 #   make nightly      exhaustive tests and planted defects         make check        style, types, imports, docs
-#   make bench        benchmarks, side by side                     make screenshots  a picture of every screen
+#   make bench        benchmarks, side by side                     make bench-check  is the engine as fast as it was?
+#   make screenshots  a picture of every screen
 #   make docs         the documentation as a site in site/         make clean        remove what the targets made
 
 VENV ?= .venv
@@ -19,10 +20,11 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 FOR_RUN := $(VENV)/.devstate-run
 FOR_WORK := $(VENV)/.devstate-work
+FOR_BENCH := $(VENV)/.devstate-bench
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test test-long nightly check bench screenshots docs constraints clean
+.PHONY: help setup run test test-long nightly check bench bench-check screenshots docs constraints clean
 
 help:
 	@sed -n 's/^#   /  /p' Makefile
@@ -39,6 +41,12 @@ $(FOR_WORK): pyproject.toml constraints.txt | $(PYTHON)
 	@echo 'Installing devstate, and the tools for work on it, in $(VENV)'
 	@'$(PYTHON)' -m pip install --quiet -c constraints.txt -e '.[dev]'
 	@touch '$(FOR_RUN)' '$@'
+
+# The peer of the engine's benchmark; without it (no package for this machine) its columns stay empty.
+$(FOR_BENCH): pyproject.toml constraints.txt | $(FOR_WORK)
+	@'$(PYTHON)' -m pip install --quiet -c constraints.txt -e '.[bench]' \
+		|| echo 'The peer cannot be installed here: the engine is measured alone.'
+	@touch '$@'
 
 setup: $(FOR_WORK)
 
@@ -57,8 +65,11 @@ nightly: $(FOR_WORK)
 check: $(FOR_WORK)
 	@scripts/check '$(VENV)/bin'
 
-bench: $(FOR_WORK)
+bench: $(FOR_WORK) $(FOR_BENCH)
 	@'$(PYTHON)' bench/run.py $(BENCH_ARGS)
+
+bench-check: $(FOR_WORK)
+	@'$(PYTHON)' bench/engine_check.py $(BENCH_ARGS)
 
 screenshots: $(FOR_WORK)
 	@'$(PYTHON)' screenshots/make.py

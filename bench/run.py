@@ -1,4 +1,4 @@
-"""Run the benchmarks: `python bench/run.py [verify] [startup] [inspector] [--quick] [--json FILE]`."""
+"""Run the benchmarks: `python bench/run.py [verify] [startup] [inspector] [engine] [--quick] [--json FILE]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from harness import ROOT, machine, machine_line, table
 
-NAMES = ("verify", "startup", "inspector")
+NAMES = ("verify", "startup", "inspector", "engine")
 
 
 def main(arguments: list[str] | None = None) -> int:
