@@ -208,19 +208,23 @@ def stored(value: msgspec.Raw) -> bytes | None:
 
 
 class _MapAt:
-    """A map as it was at a commit version."""
+    """A map as it was at a commit version.
+
+    It holds the maps of the runs that there were: one that is deleted meanwhile is still written out whole.
+    """
 
     def __init__(self, primitive: MapPrimitive, cv: int, guard: Guard) -> None:
         self._primitive = primitive
+        self._maps = primitive.maps.copy()
         self._cv = cv
         self._guard = guard
 
     def snapshot_serialize(self) -> Iterator[bytes]:
         primitive, cv = self._primitive, self._cv
         keeps, fields = primitive.keeps_tombstones, primitive.snapshot_fields
-        for run in sorted(primitive.runs()):
+        for run in sorted(self._maps):
             with self._guard:
-                records = primitive.maps.get(run, {}).copy()
+                records = self._maps[run].copy()
             for key in sorted(records):
                 record = records[key]
                 if record[0] > cv:

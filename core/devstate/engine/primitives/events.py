@@ -117,7 +117,7 @@ class EventStore(StoragePrimitive):
             events.append(_record_of(event))
 
     def at(self, cv: int, guard: Guard) -> Serializable:
-        return _EventsAt(self, cv, guard)
+        return _EventsAt(self._lists, cv, guard)
 
     # -- memory
 
@@ -201,18 +201,18 @@ class EventStore(StoragePrimitive):
 
 
 class _EventsAt:
-    """The events as they were at a commit version."""
+    """The events as they were at a commit version, those of runs that are deleted meanwhile too."""
 
-    def __init__(self, store: EventStore, cv: int, guard: Guard) -> None:
-        self._store = store
+    def __init__(self, lists: Mapping[bytes, list[Record]], cv: int, guard: Guard) -> None:
+        self._lists = dict(lists)
         self._cv = cv
         self._guard = guard
 
     def snapshot_serialize(self) -> Iterator[bytes]:
-        store = self._store
-        for run in sorted(store.runs()):
+        for run in sorted(self._lists):
             with self._guard:
-                events = store.records_of(run, self._cv)
+                events = self._lists[run]
+                events = events[: bisect_right(events, self._cv, key=_cv_of)]
             for seq, (cv, payload, ts, (kind, before, own), _) in enumerate(events):
                 yield _pack((run, seq, cv, ts, kind, _raw(payload or b""), before, own))
 
