@@ -59,10 +59,12 @@ def dump(context: click.Context, file: str | None, since: int, with_hex: bool, d
     dump = Dump(_pieces(call, db, file), since)
     if call.json:
         screen.utf8()
-    else:
-        screen.write(screen.paint(heading(), "dim") + "\n")
+    titled = call.json
     try:
         for item in dump:
+            if not titled:  # not before something was read: an error has no heading
+                titled = True
+                screen.write(screen.paint(heading(), "dim") + "\n")
             if call.json:
                 screen.write(json_line({"schema": call.schema, **entry_document(item, veil, with_hex)}))
             else:
