@@ -100,6 +100,8 @@ class Committer:
         self.strict = strict
         self.gate: Gate | None = None
         self.following = False
+        # Whether some records of a commit are in place and others are not yet.
+        self.installing = False
         self.flusher: Flusher | None = None
         self.transactions: dict[int, object] = {}
         self._admit = primitives.admit_bound()
@@ -296,6 +298,10 @@ class Committer:
         self, run: bytes, cv: int, ts: int, installs: Sequence[Install], lsn: int, sequence: int
     ) -> None:
         """Make a logged transaction the newest state. Doing it twice is the same as once."""
+        # A reader tells a record from its version; what is gone without a trace it must be told of.
+        partly = len(installs) > 1 or installs[0][2][1] is None
+        if partly:
+            self.installing = True
         for primitive, key, record in installs:
             primitive.install(run, key, record)
         self._applied(run, cv, ts, lsn)
@@ -306,6 +312,8 @@ class Committer:
             self.visible = cv
             if self.versions.chained:
                 self.versions.trim(cv)
+        if partly:
+            self.installing = False
 
     def _settle(
         self,

@@ -66,8 +66,11 @@ class RunContext:
             committer.follow()
         record = primitive.latest(self.run, key)
         if record is None:
-            committer.require_run(self.run)
-            return None
+            if committer.installing:
+                record = committer.settled(primitive, self.run, key)
+            if record is None:
+                committer.require_run(self.run)
+            return record
         if record[0] > committer.visible:
             return committer.settled(primitive, self.run, key)
         return record

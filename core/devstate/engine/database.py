@@ -361,11 +361,12 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             if opened.writable and opened.root is not None and committer.log is not None:
                 self._close_files(opened.root)
         finally:
-            committer.shut(closed)
             OPEN_HANDLES.discard(opened.owners.handle)
             _OPEN.discard(self)
-            if committer.log is not None:
-                committer.log.close()
+            with committer.lock:  # no commit is under way that would write to a descriptor given back
+                committer.shut(closed)
+                if committer.log is not None:
+                    committer.log.close()
             if opened.follower is not None:
                 opened.follower.close()
             if opened.locks is not None:

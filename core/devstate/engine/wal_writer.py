@@ -165,7 +165,11 @@ class WalWriter:
 
         Raises DurabilityError: then nobody knows what is, and the log takes nothing more.
         """
-        self.syncing.through(lsn)
+        syncing = self.syncing
+        syncing.through(lsn)
+        if syncing.on_advance is not None:
+            # Whoever led the sync may not have told it yet, and the caller is to see what it waited for.
+            syncing.on_advance(lsn)
 
     def _sync_now(self) -> int:
         # The end before the descriptor: should the log rotate in between, the old segment was synced by that.
