@@ -11,6 +11,7 @@ import click
 
 from devstate.errors import UsageError
 from devstate_cli.command import command, invocation_of
+from devstate_cli.databases import db_option
 from devstate_cli.invocation import Invocation
 from devstate_cli.judging import environment_of
 from devstate_cli.outcome import Outcome
@@ -22,23 +23,24 @@ __all__ = ["inspect"]
 
 @command("inspect", schema="status", hidden=True, examples=("devstate", "devstate .", "devstate --demo"))
 @click.argument("directory", required=False, type=click.Path())
+@db_option
 @click.pass_context
-def inspect(context: click.Context, directory: str | None) -> Outcome | int:
+def inspect(context: click.Context, directory: str | None, db: str | None) -> Outcome | int:
     call = invocation_of(context)
     if directory is not None:
         if call.directory is not None:
             raise UsageError("the folder is given twice, as DIR and as -C DIR", remedy="Give it once.")
         call.directory = directory
     if not call.demo:
-        return _look(call)
+        return _look(call, db)
     if call.directory is not None:
         raise UsageError("--demo makes a folder of its own", remedy="Leave DIR and -C out.")
     with _demo_folder() as folder:
         call.directory = folder
-        return _look(call)
+        return _look(call, db)
 
 
-def _look(call: Invocation) -> Outcome | int:
+def _look(call: Invocation, db: str | None) -> Outcome | int:
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     if call.json or not terminal or os.environ.get("TERM") == "dumb":
         return status_of(call)
@@ -47,7 +49,8 @@ def _look(call: Invocation) -> Outcome | int:
 
     root = find_root(call.directory)
     settings = load_workspace_settings(root, flags=call.flags(), environ=environment_of(call))
-    return run(root, settings=settings, demo=call.demo, no_color=call.no_color)
+    folder = os.path.abspath(db) if db is not None else None
+    return run(root, settings=settings, db=folder, demo=call.demo, no_color=call.no_color)
 
 
 @contextmanager

@@ -27,14 +27,14 @@ def no_database(root: str, look: FolderLook | None, error: DevStateError | None)
         return _page(
             "✘ This is no database.",
             [f"{folder} holds other files."],
-            "name the folder of a database: `devstate --db FOLDER`.",
+            "name the folder of a database: `devstate . --db FOLDER`.",
         )
     if not look.there:
         return _page(
             "No database here yet.",
             [f"It would be in {folder}."],
             "`devstate run record -- CMD` makes one and records a command as its first run; "
-            "`devstate --db FOLDER` shows another.",
+            "`devstate . --db FOLDER` shows another.",
         )
     return None
 

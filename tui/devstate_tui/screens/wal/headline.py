@@ -27,20 +27,20 @@ def headline(look: FolderLook, lines: Sequence[FileLine], following: bool, done:
     parts = [
         TitlePart(Content.styled("WAL", "bold"), 0),
         TitlePart(Content.styled(verdict, f"bold {_STYLES[tone]}"), 1),
-        TitlePart(Content(_counted(segments, "segment")), 3),
-        TitlePart(Content(_counted(snapshots, "snapshot")), 4),
+        TitlePart(Content(_counted(segments, "segment")), 5),
+        TitlePart(Content(_counted(snapshots, "snapshot")), 6),
     ]
     if look.fault:
-        parts.insert(2, TitlePart(Content.styled(f"! {visible(look.fault)}", "$text-warning"), 2))
+        parts.insert(2, TitlePart(Content.styled(f"! {visible(look.fault)}", "$text-warning"), 3))
     if look.clean is not None:
         state = "closed cleanly"  # and nothing was appended since
     elif look.holder is not None:
         state = f"open in process {look.holder}"
     else:
         state = "not closed: in use, or after a crash"
-    parts.append(TitlePart(Content.styled(state, "$text-muted"), 5))
+    parts.append(TitlePart(Content.styled(state, "$text-muted"), 4))
     if following:
-        parts.append(TitlePart(Content.styled("FOLLOWING", "bold $text-accent"), 6, right=True))
+        parts.append(TitlePart(Content.styled("FOLLOWING", "bold $text-accent"), 2, right=True))
     return parts
 
 
