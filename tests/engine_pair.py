@@ -7,8 +7,10 @@ for the model and its last one for the engine; deleting at a path where nothing 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
+from queue import Queue
 from typing import Any
 
 from devstate.engine.database import Database
@@ -227,11 +229,38 @@ def model_steps(model: Model, run: bytes) -> list[Any]:
 # -- transactions that are open side by side
 
 
-class InterleavedModel(OpenTransaction):
-    """The model's transaction, with two differences that the engine's text leaves open.
+class OtherThread:
+    """A thread that does what it is given, one thing after the other."""
 
-    A delete that found nothing is queued all the same, and done at the commit like any blind write; and a change
-    that makes an element of an array counts as writing the array.
+    def __init__(self) -> None:
+        self._todo: Queue[Callable[[], Any] | None] = Queue()
+        self._done: Queue[tuple[bool, Any]] = Queue()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+
+    def do(self, call: Callable[[], Any]) -> Any:
+        self._todo.put(call)
+        good, result = self._done.get(timeout=30)
+        if not good:
+            raise result
+        return result
+
+    def close(self) -> None:
+        self._todo.put(None)
+        self._thread.join(30)
+
+    def _work(self) -> None:
+        while (call := self._todo.get()) is not None:
+            try:
+                self._done.put((True, call()))
+            except Exception as error:
+                self._done.put((False, error))
+
+
+class InterleavedModel(OpenTransaction):
+    """The model's transaction, with one difference that the engine's text leaves open.
+
+    A delete that found nothing is queued all the same, and done at the commit like any blind write.
     """
 
     def do(self, name: str, /, *arguments: Any, now: int, **options: Any) -> Any:
@@ -240,6 +269,11 @@ class InterleavedModel(OpenTransaction):
         if name in ("kv.delete", "state.delete") and len(self.operations) == queued:
             self.operations.append(Operation(name, arguments, options))
         return result
+
+    def commit(self, *, now: int) -> int | None:
+        before = self.model.cv
+        cv = super().commit(now=now)
+        return cv if cv != before else None
 
 
 def provisional(name: str, result: Any) -> Any:

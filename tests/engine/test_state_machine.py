@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
@@ -40,6 +37,7 @@ from engine_pair import (
     SPELLED,
     Clock,
     InterleavedModel,
+    OtherThread,
     error_name,
     live,
     live_state,
@@ -182,34 +180,6 @@ RUN = st.sampled_from(RUNS)
 
 def alike(found: tuple[str, Any], expected: tuple[str, Any]) -> bool:
     return digest(list(found)) == digest(list(expected))
-
-
-class OtherThread:
-    """A thread that does what it is given, one thing after the other."""
-
-    def __init__(self) -> None:
-        self._todo: Queue[Callable[[], Any] | None] = Queue()
-        self._done: Queue[tuple[bool, Any]] = Queue()
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self._thread.start()
-
-    def do(self, call: Callable[[], Any]) -> Any:
-        self._todo.put(call)
-        good, result = self._done.get(timeout=30)
-        if not good:
-            raise result
-        return result
-
-    def close(self) -> None:
-        self._todo.put(None)
-        self._thread.join(30)
-
-    def _work(self) -> None:
-        while (call := self._todo.get()) is not None:
-            try:
-                self._done.put((True, call()))
-            except Exception as error:
-                self._done.put((False, error))
 
 
 class EngineMachine(RuleBasedStateMachine):

@@ -241,7 +241,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
     ) -> Transaction:
         """Begin a transaction of one run, in this thread. With `durability="strict"` its commit waits for the device.
 
-        `serializable` also fails the commit where keys that it listed came or went. Raises
+        `serializable` also fails the commit where keys or events that it listed came or went. Raises
         NestedTransactionError, RunNotFound.
         """
         if durability not in (None, "buffered", "strict", self._settings.durability.mode):

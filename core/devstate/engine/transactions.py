@@ -82,6 +82,7 @@ class Transaction:
         self._span_ids = span_ids
         self._operations: list[Operation] = []
         self._reads: dict[tuple[StoragePrimitive, Key], tuple[int, list[Any] | None]] = {}
+        self._lengths: dict[StoragePrimitive, int] = {}
         self._scans: list[tuple[StoragePrimitive, str, list[tuple[Any, int]]]] = []
         self._began = False
         self._token = object()
@@ -172,6 +173,8 @@ class Transaction:
         self._require_open()
         pending = self._draft.pending
         before = primitive.length_at(self.run, self.start)
+        if self._serializable:
+            self._lengths[primitive] = before
         return before + sum(
             1 for kind, key in pending if kind == primitive.type_id and self._is_new(primitive, key)
         )
@@ -284,6 +287,17 @@ class Transaction:
                 )
         for operation in self._operations:
             operation.check(run, start)
+        for primitive, length in self._lengths.items():
+            found = primitive.length(run)
+            if found != length:
+                raise ConflictError(
+                    f"{primitive.name} had {length} records when they were looked at and have {found} now",
+                    kind="scan",
+                    primitive=primitive.name,
+                    key=None,
+                    expected=length,
+                    found=found,
+                )
         for primitive, prefix, seen_keys in self._scans:
             now = [(key, record[0]) for key, record in scanned(primitive, run, prefix, 1 << 62)]
             if now != seen_keys:

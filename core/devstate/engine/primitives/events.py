@@ -310,8 +310,8 @@ def _add(store: EventStore, batch: Batch, seq: int, before: bytes, event_type: s
 class Events:
     """The events of one run. A type is a text of 1 to 256 bytes of UTF-8; payloads are `devstate.engine.Value`.
 
-    Reads and appends never conflict with another transaction: numbers and hashes are given at the commit, so
-    what `append` returns within a transaction is provisional. Writes raise ValueTypeError, ValueRangeError,
+    Reads and appends do not conflict with another transaction (reads of a serializable one do): numbers and hashes
+    are given at the commit, so what `append` returns within a transaction is provisional. Writes raise ValueTypeError, ValueRangeError,
     EngineLimitExceeded, RunNotActive, DurabilityError; everything raises RunNotFound and DatabaseClosed.
     """
 
