@@ -61,9 +61,15 @@ class Follower:
             if self._fd < 0:
                 self._open()
             offset = self.end - self.start
-            size = self._files.fstat(self._fd).st_size
-            if size > offset:
-                last = self._take(self._read(offset, size - offset), alone=alone)
+            try:
+                size = self._files.fstat(self._fd).st_size
+                data = self._read(offset, size - offset) if size > offset else b""
+            except OSError as error:
+                raise InputUnreadable(
+                    f"cannot read {self._path}: {error.strerror or error}", path=self._path
+                ) from None
+            if data:
+                last = self._take(data, alone=alone)
                 if last.end_lsn < self.start + size:
                     return last  # an unfinished end; a segment with one has no successor
             if not self._moved_on():

@@ -60,7 +60,13 @@ def read_small(path: str, files: Files) -> bytes | None:
     except OSError as error:
         raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
     try:
-        return retried(files.pread, fd, SMALL_FILE_LIMIT, 0)
+        data = b""
+        while len(data) < SMALL_FILE_LIMIT:
+            part = retried(files.pread, fd, SMALL_FILE_LIMIT - len(data), len(data))
+            if not part:
+                break
+            data += part
+        return data
     except OSError as error:
         raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import suppress
 
 from devstate.durable.files import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OS, Files, retried
 from devstate.errors import StorageFault
@@ -66,12 +67,20 @@ class DatabaseLocks:
             ) from None
 
     def acquire(self) -> None:
-        """Exclude the other shared openers; waits for them."""
-        retried(self._files.flock, self.lock_fd, LOCK_EX)
+        """Exclude the other shared openers; waits for them. Raises StorageFault."""
+        try:
+            retried(self._files.flock, self.lock_fd, LOCK_EX)
+        except OSError as error:
+            raise StorageFault(
+                f"cannot lock the database {self.root}: {error.strerror or error}",
+                path=self.root,
+                remedy="See to the device, then try again. Nothing was written.",
+            ) from None
 
     def release(self) -> None:
         """Let the others go on."""
-        self._files.flock(self.lock_fd, LOCK_UN)
+        with suppress(OSError):  # what was done is done; closing gives it back in any case
+            retried(self._files.flock, self.lock_fd, LOCK_UN)
 
     def last(self) -> bool:
         """Whether nobody else has the database open; if so nobody can open it until `close`."""
@@ -103,8 +112,9 @@ class DatabaseLocks:
     def _sign(self) -> None:
         """The text is for people; the lock is the kernel's."""
         text = f"{os.getpid()}\n".encode()
-        self._files.ftruncate(self.lock_fd, 0)
-        self._files.pwrite(self.lock_fd, text, 0)
+        with suppress(OSError):  # a full device is no reason not to open what is there
+            retried(self._files.ftruncate, self.lock_fd, 0)
+            retried(self._files.pwrite, self.lock_fd, text, 0)
 
     def _holder(self) -> int | None:
         try:
@@ -112,4 +122,5 @@ class DatabaseLocks:
         except OSError:
             return None
         found = re.match(rb"([0-9]{1,10})\b", text)
-        return int(found[1]) if found else None
+        # What a dead process left names nobody; who holds the lock now did not sign.
+        return int(found[1]) if found and self._files.process_alive(int(found[1])) else None

@@ -11,7 +11,7 @@ import msgspec
 
 from devstate.durable import atomic_replace, ensure_folder
 from devstate.durable.files import Files, retried
-from devstate.errors import InputUnreadable
+from devstate.errors import InputUnreadable, StorageFault
 
 from .commit import Committer, Position, read_only
 from .durability import Durability
@@ -125,6 +125,13 @@ def open_files(root: str, registry: Registry, settings: OpenSettings, files: Fil
     locks = DatabaseLocks(root, shared=settings.shared, wait=settings.wait, files=files)
     try:
         return _open_to_write(root, registry, settings, locks, files)
+    except OSError as error:
+        locks.close()
+        raise StorageFault(
+            f"cannot open the database {root}: {error.strerror or error}",
+            path=root,
+            remedy="See to the device and to the permissions of the folder, then open it again.",
+        ) from None
     except BaseException:
         locks.close()
         raise
@@ -163,7 +170,9 @@ def _open_to_write(
             files=files,
         )
         if recovered.read_only:
-            return _reading(root, recovered, settings, owners, None, files)
+            opened = _reading(root, recovered, settings, owners, None, files)
+            opened.locks = locks
+            return opened
         aside = repair(root, recovered, files=files)
         opened = _writing(root, recovered, settings, locks, owners, files)
         opened.aside = aside
@@ -337,7 +346,7 @@ def _create(root: str, settings: OpenSettings, files: Files) -> None:
     path = os.path.join(wal_folder(root), segment_name(0))
     fd = retried(files.open, path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     try:
-        files.fsync(fd)
+        retried(files.fsync, fd)
     finally:
         files.close(fd)
     files.fsync_dir(wal_folder(root))

@@ -57,8 +57,8 @@ class SharedGate:
         """Take in what others committed. Raises WalCorruptionError, DurabilityError."""
         committer = self._committer
         with committer.lock:
-            if self._depth:
-                return
+            if self._depth or committer.write_obstacle is not None:
+                return  # what is in memory can be read, also where nothing can be taken in any more
             if not committer.strict:
                 try:
                     self.follower.catch_up(alone=False)

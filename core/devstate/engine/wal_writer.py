@@ -92,7 +92,14 @@ class WalWriter:
     def make_room(self, size: int) -> None:
         """Go on to a new segment where the present one would grow over its size. Raises DurabilityError."""
         if self._before_first is not None:
-            self._before_first()
+            try:
+                self._before_first()
+            except OSError as error:
+                raise DurabilityError(
+                    f"cannot remove the mark of a clean close: {error.strerror or error}",
+                    path=self._folder,
+                    remedy="Nothing was written. See to the permissions of the folder, then try again.",
+                ) from None
             self._before_first = None
         used = self.end - self._start
         if used and (self._sealed or used + size >= self._segment_bytes):
