@@ -17,7 +17,7 @@ from devstate.errors import DevStateError
 
 __all__ = ["LogReader"]
 
-_TELL_EACH = 0.08  # seconds
+_TELL_EACH = 0.15  # seconds
 # What is read without being asked for; more is read when it is selected.
 _UNASKED = 256 << 20
 
