@@ -1,4 +1,4 @@
-"""A run that is deleted while a snapshot is being written is in that snapshot whole, or its loss could be seen.
+"""A run deleted while somebody reads at an earlier commit: in a snapshot it is whole, and a transaction is told.
 
 The deletion is a later commit: where a power cut takes it, recovery has the snapshot alone.
 """
@@ -6,13 +6,17 @@ The deletion is a later commit: where a power cut takes it, recovery has the sna
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from devstate.durable.files import OS
 from devstate.engine import Database
 from devstate.engine.builtin import builtin_registry
 from devstate.engine.checking import check
+from devstate.engine.errors import RunNotFound
 
 
 class Meanwhile:
@@ -58,3 +62,25 @@ def test_a_run_deleted_meanwhile_is_in_the_snapshot_whole(tmp_path: Path) -> Non
         assert db.last_cv == info.cv
         assert db.digest() == digest
         assert db.kv.get(run, "a") == 1
+
+
+def test_a_transaction_of_a_deleted_run_is_told_instead_of_seeing_nothing() -> None:
+    with Database.open() as db:
+        run = db.begin_run()
+        db.kv.put(run, "a", 1)
+        db.events.append(run, "e")
+        transaction = db.transaction(run)
+        assert transaction.kv.get("a") == 1
+        other = threading.Thread(target=lambda: db.delete_run(run, force=True))
+        other.start()
+        other.join()
+        for read in (
+            lambda: transaction.kv.get("a"),
+            lambda: transaction.kv.keys(),
+            lambda: transaction.events.len(),
+            lambda: transaction.events.read(0),
+            lambda: transaction.json.exists("b"),
+        ):
+            with pytest.raises(RunNotFound):
+                read()
+        transaction.rollback()

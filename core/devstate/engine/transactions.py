@@ -143,6 +143,8 @@ class Transaction:
         if own is not None and scope is None:
             return own
         record = visible_at(primitive.latest(self.run, key), self.start)
+        if record is None and own is None:
+            self._committer.require_run(self.run)  # a run that was deleted since took its records along
         if primitive.validated:
             self._note_read(primitive, key, record, scope)
         return record if own is None else own
@@ -153,6 +155,7 @@ class Transaction:
 
     def live(self, primitive: StoragePrimitive, prefix: str = "") -> Iterable[tuple[Any, Record]]:
         self._require_open()
+        self._committer.require_run(self.run)
         found = scanned(primitive, self.run, prefix, self.start)
         if self._serializable:
             self._scans.append((primitive, prefix, [(key, record[0]) for key, record in found]))
@@ -171,6 +174,7 @@ class Transaction:
 
     def length(self, primitive: StoragePrimitive) -> int:
         self._require_open()
+        self._committer.require_run(self.run)
         pending = self._draft.pending
         before = primitive.length_at(self.run, self.start)
         if self._serializable:
