@@ -106,14 +106,13 @@ class Follower:
 
     def _moved_on(self) -> bool:
         """Go to the next segment where there is one; whether there was."""
-        following = os.path.join(wal_folder(self.root), segment_name(self.end))
-        if self.end > self.start:
-            if self._exists(following):
-                self.go(self.end, following)
-                return True
-            if self._exists(self._path):
-                return False
-        elif self._exists(self._path):
+        live = wal_folder(self.root)
+        following = os.path.join(live, segment_name(self.end))
+        if self.end > self.start and self._exists(following):
+            self.go(self.end, following)
+            return True
+        # Not `_path`: the segment may have been found in history when it was opened.
+        if self._exists(os.path.join(live, segment_name(self.start))):
             return False
         # This segment was moved into history: the next one may have been, too.
         for segment in list_segments(self.root, history=True, files=self._files):

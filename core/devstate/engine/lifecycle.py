@@ -62,8 +62,10 @@ class RunLifecycle:
 
         As a context manager the handle ends the run.
         """
-        if run_id is not None and not begin and run_bytes(run_id) in self._runs.books:
-            return self.handle(run_id)
+        if run_id is not None and not begin:
+            self._committer.follow()
+            if run_bytes(run_id) in self._runs.books:
+                return self.handle(run_id)
         return self.handle(self.begin_run(run_id, **begin))
 
     def handle(self, run_id: RunLike) -> RunHandle:

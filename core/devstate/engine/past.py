@@ -92,6 +92,7 @@ class PastOfRuns:
         if against is not None:
             if against != "parent" or b is not None:
                 raise EngineError("a run is compared with another one, or against its `parent`")
+            self._look(run_bytes(a))
             parent = self._runs.metadata(run_bytes(a)).parent
             if parent is None:
                 raise EngineError(f"run {a} has no parent", remedy="Name the run to compare it with.")
