@@ -106,12 +106,13 @@ def take_snapshot(
     log = committer.log
     if log is None:
         raise DurabilityError("a database in memory has no snapshots")
-    if unapplied:
+    newer = tuple(number for number in opaque if committer.primitives.numbered(number) is not None)
+    if unapplied or newer:
         raise UnknownEntryType(
-            f"{root} has committed entries of kinds that are not registered: a snapshot would leave them out",
-            types=tuple(unapplied),
+            f"{root} has data of kinds that are not registered, or of a later format: a snapshot would leave it out",
+            types=tuple(unapplied) or newer,
             path=root,
-            remedy="Open it with the plug-in that wrote them.",
+            remedy="Open it with the plug-in that wrote it, or with a newer DevState.",
         )
     primitives = committer.primitives
     with committer.lock:
