@@ -68,6 +68,7 @@ def sound(
                 db.abort_run(run_id, "bad luck")
             if snapshot and number < runs - 1:
                 db.snapshot()
+    (path / "LOCK").write_bytes(b"")  # this process lives on, but has closed it
     return path
 
 

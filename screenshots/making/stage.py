@@ -34,6 +34,7 @@ NOW = "2026-06-01T14:06:00Z"
 SEED = 7
 # Enough for a map with many entries in a cell, and for numbers with separators.
 ENTRIES = 12_000
+RUNS = 24
 _TOOK = 0.05  # seconds that every verification seems to take
 _PATIENCE = 30.0  # seconds
 
@@ -67,7 +68,7 @@ class Stage:
         self._made: set[str] = set()
 
     def workspace(self, kind: str) -> Path:
-        """The root of the workspace of this kind: `good`, `broken`, `missing` or `ugly`."""
+        """The root of the workspace of this kind: `good`, `broken`, `missing`, `ugly`, `runs`, or `damaged`."""
         root = self._home / kind / PROJECT
         if kind not in self._made:
             demo = {
@@ -75,9 +76,13 @@ class Stage:
                 "broken": lambda: demo_workspace(ENTRIES, SEED, "HMAC_MISMATCH"),
                 "missing": lambda: demo_workspace(ENTRIES, SEED, "INPUT_MISSING"),
                 "ugly": lambda: ugly_workspace(SEED),
+                "runs": lambda: demo_workspace(120, SEED, runs=RUNS),
+                "damaged": lambda: demo_workspace(120, SEED, runs=RUNS),
             }[kind]()
             root.parent.mkdir()
             write_demo(str(root), demo)
+            if kind == "damaged":
+                _damage(root / ".trae" / "store")
             self._made.add(kind)
         return root
 
@@ -132,6 +137,14 @@ class Stage:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def _damage(store: Path) -> None:
+    """Change one byte in the middle of the log."""
+    segment = max((store / "wal").glob("*.wal"))
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 0x20
+    segment.write_bytes(data)
 
 
 class _Gate:

@@ -36,7 +36,7 @@ def test_what_did_the_run_do_step_by_step(ugly: str, home: Path, db: Path) -> No
 
 def test_a_run_whose_process_died(ugly: str, home: Path, db: Path) -> None:
     orphan = databases.abandoned(db)
-    with Session(ugly, "--db", str(db), home=home, lines=30) as session:
+    with Session(ugly, "--db", str(db), home=home) as session:
         session.wait_for("1 orphaned")
         session.press("4")
         session.wait_for("! orphaned", "left alone", "is gone; last written", f"devstate run end {orphan}")

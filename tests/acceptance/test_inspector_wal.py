@@ -32,7 +32,7 @@ def test_what_did_the_crash_leave(ugly: str, home: Path, db: Path) -> None:
     with Session(ugly, "--db", str(db), home=home) as session:
         session.wait_for("BROKEN")
         session.press("7")
-        session.wait_for("! log torn tail", "not an ent", "opening cuts it off", "… open")
+        session.wait_for("! log torn tail", "no entry", "opening cuts it off", "… open")
         session.press("r")
         session.wait_for("! It opens, and cuts", "No acknowledged commit is in it")
 

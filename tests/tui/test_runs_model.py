@@ -97,7 +97,12 @@ def test_an_orphan_is_told_with_what_to_do(tmp_path):
         f"{label} {value}" for label, value, _ in about_lines(reader.detail.run, reader.detail.last_written)
     )
     assert "is gone; last written 2" in text and f"devstate run abort {orphan}" in text
-    assert runs_line(reader.runs, None).text.startswith("of 4   1 orphaned   1 failed")
+    line = runs_line(reader.runs, None)
+    assert (line.glyph, line.word, line.shorter) == (
+        "!",
+        "1 orphaned",
+        ("1 failed   2 completed   4 in all",),
+    )
     reader.close()
 
 

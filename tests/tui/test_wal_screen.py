@@ -68,7 +68,7 @@ async def test_a_torn_tail_is_a_row_with_its_reason(tmp_path):
     db = databases.torn(tmp_path / "db")
     async with wal(tmp_path, db, (120, 40)) as (screen, _):
         assert shows(
-            screen, "! log torn tail", "not an entry", "the bytes end inside an entry", "opening cuts it off"
+            screen, "! log torn tail", "no entry", "the bytes end inside an entry", "opening cuts it off"
         )
         assert shows(screen, "… open")  # the entry that lost its marker
 

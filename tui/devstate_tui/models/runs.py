@@ -95,23 +95,16 @@ def runs_line(runs: Sequence[RunMetadata], error: DevStateError | None, *, heavy
     if not runs:
         return Line("runs", "Runs", "·", "none", "`devstate run record -- CMD` makes one", "muted", "runs")
     counts = Counter(run.status.value for run in runs)
-    orphaned, failed = counts["orphaned"], counts["failed"]
-    parts = [f"of {len(runs):,}"]
-    parts += [f"{orphaned:,} orphaned"] if orphaned else []
+    active, orphaned, failed = counts["active"], counts["orphaned"], counts["failed"]
+    # What wants a look is the word, where nothing goes on that would be it.
+    word = f"{active:,} active" if active or not orphaned else f"{orphaned:,} orphaned"
+    parts = [f"{orphaned:,} orphaned"] if orphaned and active else []
     parts += [f"{failed:,} failed"] if failed else []
-    parts.append(f"newest {visible(runs[0].name or runs[0].run_id[:8])}")
-    glyph, tone = ("!", "look") if orphaned else ("●", "plain") if counts["active"] else ("·", "plain")
-    text = "   ".join(parts)
-    return Line(
-        "runs",
-        "Runs",
-        glyph,
-        f"{counts['active']:,} active",
-        text,
-        tone,
-        "runs",
-        shorter=("   ".join(parts[:-1]),),
-    )
+    parts += [f"{counts['completed']:,} completed", f"{len(runs):,} in all"]
+    newest = f"newest {visible(runs[0].name or runs[0].run_id[:8])}"
+    glyph, tone = ("!", "look") if orphaned else ("●", "plain") if active else ("·", "plain")
+    text = "   ".join([*parts, newest])
+    return Line("runs", "Runs", glyph, word, text, tone, "runs", shorter=("   ".join(parts),))
 
 
 # -- the filter --------------------------------------------------------------------------------------------
@@ -166,6 +159,8 @@ def about_lines(run: RunMetadata, last_written: int | None, fault: str = "") -> 
     glyph, word, tone = status_of(run)
     lines: list[tuple[str, str, Tone]] = [("status", f"{glyph} {word}", tone)]
     lines += _owner(run, last_written)
+    if run.status.value == "orphaned":
+        lines.extend(("", f"devstate run {word} {run.run_id}", "plain") for word in ("end", "abort"))
     lines.append(("id", run.run_id, "plain"))
     if run.name:
         lines.append(("name", visible(run.name), "plain"))
@@ -199,7 +194,7 @@ def _owner(run: RunMetadata, last_written: int | None) -> list[tuple[str, str, T
     if run.status.value == "orphaned":
         return [
             ("owner", f"{who} is gone{written}", "look"),
-            ("", "It was begun and never ended. Resume it, or end it with what is known.", "plain"),
+            ("", "It was begun and never ended. Say how it ended:", "plain"),
         ]
     if run.status.value == "active":
         return [("owner", f"{who} is alive{written}", "plain")]
@@ -209,8 +204,6 @@ def _owner(run: RunMetadata, last_written: int | None) -> list[tuple[str, str, T
 def _commands(run: RunMetadata) -> list[str]:
     run_id = run.run_id
     found = [f"devstate run show {run_id}", replay_command(run_id)]
-    if run.status.value == "orphaned":
-        found += [f"devstate run end {run_id}", f"devstate run abort {run_id}"]
     if run.parent:
         found.append(diff_command(run.parent, run_id))
     return found

@@ -123,10 +123,12 @@ class WalModel:
         glyph, word, tone = _KINDS[damage] if damage else _MARKS.get(mark, ("·", mark, "muted"))
         if damage and lsn < self.base:
             tone = "look"
+        elif mark == "open" and row < self.index.last_good:
+            glyph, word = "–", "no marker"
         elif not damage and self._cut_off(row):
             glyph, word, tone = "–", "cut off", "look"
         if mark == "region":
-            return EntryRow(lsn, size, "not an entry", glyph, word, tone, fault=self.defect_sentence(row))
+            return EntryRow(lsn, size, "no entry", glyph, word, tone, fault=self.defect_sentence(row))
         data = self.data(row)
         name = type_name(data[4]) if len(data) > 4 else "?"
         head = entry_head(data)
@@ -195,7 +197,9 @@ class WalModel:
             return name, "– intact, but behind damage: opening does not apply it", shown.tone
         first, last = self.index.transaction(row)
         verdicts = {
-            "open": "… no commit marker yet",
+            "open": "– its commit marker is damaged or missing: opening does not apply it"
+            if row < self.index.last_good
+            else "… no commit marker yet",
             "committed": f"✔ {row - first + 1} of {last - first} in commit {shown.cv}",
             "commit": f"✔ closes commit {shown.cv}",
             "dropped": "– of an aborted transaction",
@@ -368,7 +372,9 @@ def _segment_line(
     if lost and lost[-1] < base:
         return line(holds, "!", "history damaged", "look")
     if lost:
-        return line(holds, "✘", f"damaged at {_places(counts['lost'])}", "bad")
+        # The marker of a transaction with a damaged entry does not fit either: that is the same place.
+        places = sum(index.reasons[row] != "commit" for row in index.defects if index.damage(row) == "lost")
+        return line(holds, "✘", f"damaged at {_places(places or len(lost))}", "bad")
     if counts.get("tail"):
         return line(holds, "!", "torn tail", "look")
     if counts.get("gap"):

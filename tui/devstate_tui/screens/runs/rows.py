@@ -54,7 +54,7 @@ class RunSource:
         if width >= 90:
             after += [("events", 6, True), ("spans", 6, True)]
         left = width - sum(size + 1 for _, size, _ in (*fixed, *after))
-        tags = min(left // 2, 24) if left >= 24 else 0
+        tags = min(left * 2 // 5, 28) if width >= 96 else 0
         name = ("name", max(left - (tags + 1 if tags else 0), 6), False)
         return (*fixed, name, *after, *((("tags", tags, False),) if tags else ()))
 
