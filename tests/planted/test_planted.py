@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,52 +11,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from defects import DEFECTS, SAMPLE, Defect
+from patched_copies import GREEN, RED, ROOT, copy_repository, environment, run
 
-ROOT = Path(__file__).parents[2]
-COPIED = ("core", "cli", "tui", "tests", "data", "docs", "scripts", "pyproject.toml", "README.md")
 BY_NAME = {defect.name: defect for defect in DEFECTS}
-
-# What pytest ends with: all passed, some failed. Anything else means that the tests did not run.
-GREEN, RED = 0, 1
 
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository as it stands, in a folder of its own."""
-    target = tmp_path_factory.mktemp("planted") / "repository"
-    target.mkdir()
-    ignored = shutil.ignore_patterns("__pycache__", "planted", ".*", "snapshots")
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, target / name, ignore=ignored, symlinks=True)
-        elif source.exists():
-            shutil.copy2(source, target / name)
-    return target
-
-
-def environment(copy: Path) -> dict[str, str]:
-    """Imports come from the copy, and leave nothing that a later patch would not be seen through."""
-    paths = [str(copy / name) for name in ("core", "cli", "tui")]
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DEVSTATE_"))
-    }
-    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def run(copy: Path, tests: Iterable[str]) -> tuple[int, str]:
-    """Run some tests of the copy; pytest's status and what it printed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header"]
-    done = subprocess.run(
-        [*command, *(f"tests/{name}" for name in tests)],
-        cwd=copy,
-        env=environment(copy),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    return done.returncode, done.stdout[-3000:] + done.stderr[-1000:]
+    return copy_repository(tmp_path_factory.mktemp("planted") / "repository")
 
 
 def plant(copy: Path, defect: Defect) -> tuple[int, str]:
