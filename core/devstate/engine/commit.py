@@ -30,8 +30,11 @@ from .registry import Primitives
 from .versions import Record, visible_at
 
 if TYPE_CHECKING:
+    from weakref import ref
+
     from .primitive import Key, StoragePrimitive
     from .syncing import Flusher
+    from .transactions import Transaction
     from .wal_writer import WalWriter
 
 __all__ = ["MAX_TRANSACTION_BYTES", "MAX_TRANSACTION_ENTRIES", "Committer", "Gate", "Position"]
@@ -103,7 +106,8 @@ class Committer:
         # Whether some records of a commit are in place and others are not yet.
         self.installing = False
         self.flusher: Flusher | None = None
-        self.transactions: dict[int, object] = {}
+        # By thread: its open transaction, and the commit that it reads at.
+        self.transactions: dict[int, tuple[ref[Transaction], int]] = {}
         self._admit = primitives.admit_bound()
         self._applied = primitives.applied_bound()
         # At which LSN a snapshot is wanted, and who takes it.
@@ -174,11 +178,23 @@ class Committer:
         with self.lock:
             self.versions.leave(start, self.visible)
 
+    def in_transaction(self, thread: int) -> bool:
+        """Whether a thread has a transaction open. One that an interrupt left behind is forgotten."""
+        entry = self.transactions.get(thread)
+        if entry is None:
+            return False
+        transaction = entry[0]()
+        if transaction is not None and transaction.open:
+            return True
+        if self.transactions.pop(thread, None) is not None:
+            self.end(entry[1])
+        return False
+
     # -- writing ------------------------------------------------------------------------------------
 
     def write(self, run: bytes, operation: Operation) -> Any:
         """Commit one operation as a transaction of its own; its result."""
-        if self.transactions and get_ident() in self.transactions:
+        if self.transactions and self.in_transaction(get_ident()):
             raise ImplicitWriteInTransaction(
                 "this thread has a transaction open; this write would commit at once, without it",
                 remedy="Write through the transaction object, or end the transaction first.",

@@ -422,7 +422,12 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         """In a forked child: the locks and the log belong to the parent."""
         if self._opened.locks is not None:
             self._opened.locks.close()
+        # Locks that other threads of the parent held at that moment would be held for ever.
         self._committer.lock = threading.RLock()
+        self._committer.transactions.clear()
+        self._closing = threading.Lock()
+        if self._committer.log is not None:
+            self._committer.log.forked()
         self._committer.shut(
             lambda: ForkedHandleError(
                 "this handle was opened by the parent process", remedy="Open the database in the child."

@@ -30,7 +30,7 @@ class MemoryLog:
 
     def settle(self, lsn: int, size: int, cv: int) -> bool:
         """After an interrupt in or behind `append`: whether the transaction was kept."""
-        kept = bool(self._kept) and self._kept[-1][1] == cv
+        kept = self.end > lsn or (bool(self._kept) and self._kept[-1][1] == cv)
         self.end = lsn + 1 if kept else lsn
         return kept
 

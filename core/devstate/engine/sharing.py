@@ -34,8 +34,9 @@ class SharedGate:
 
     def __enter__(self) -> None:
         if self._depth == 0:
-            self._locks.acquire()
+            self._committer.require_open()
             try:
+                self._locks.acquire()
                 self._catch_up()
             except BaseException:
                 self._locks.release()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import get_ident
 
 from .errors import DurabilityError
@@ -97,42 +99,41 @@ class Flusher:
     While nothing is committed the thread sleeps.
     """
 
-    __slots__ = ("_ended", "_flush", "_interval", "_something", "_soon", "_thread", "armed")
+    # A queue in C takes whole messages from a thread that a signal may interrupt anywhere; an event has locks that
+    # would stay taken.
+    __slots__ = ("_flush", "_interval", "_messages", "_thread", "armed")
 
     def __init__(self, flush: Callable[[], None], interval: float) -> None:
         self._flush = flush
         self._interval = interval
-        self._something = threading.Event()
-        self._soon = threading.Event()
-        self._ended = False
+        self._messages: SimpleQueue[str] = SimpleQueue()
         self.armed = False
         self._thread = threading.Thread(target=self._work, name="devstate-wal-sync", daemon=True)
         self._thread.start()
 
     def arm(self) -> None:
         """There is something to sync when the interval is over."""
+        self._messages.put("armed")
         self.armed = True
-        self._something.set()
 
     def soon(self) -> None:
         """Do not wait for the interval."""
-        self._soon.set()
+        self._messages.put("soon")
 
     def close(self) -> None:
         """End the thread; returns when it has."""
-        self._ended = True
-        self._soon.set()
-        self._something.set()
+        self._messages.put("end")
         self._thread.join()
 
     def _work(self) -> None:
+        messages = self._messages
         while True:
-            self._something.wait()
-            self._soon.wait(self._interval)
-            if self._ended:
+            message = messages.get()
+            if message == "armed":
+                with suppress(Empty):
+                    message = messages.get(timeout=self._interval)
+            if message == "end":
                 return
-            self._something.clear()
-            self._soon.clear()
             self.armed = False
             try:
                 self._flush()

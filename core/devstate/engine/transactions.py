@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import msgspec
 
@@ -84,30 +85,28 @@ class Transaction:
         self._reads: dict[tuple[StoragePrimitive, Key], tuple[int, list[Any] | None]] = {}
         self._lengths: dict[StoragePrimitive, int] = {}
         self._scans: list[tuple[StoragePrimitive, str, list[tuple[Any, int]]]] = []
-        self._began = False
-        self._token = object()
-        if self._thread in committer.transactions:
+        self._open = False
+        if committer.in_transaction(self._thread):
             raise NestedTransactionError(
                 "this thread has a transaction open",
                 remedy="Use that one; a transaction has no part that commits by itself.",
             )
         if not new:
+            if committer.following:
+                committer.follow()  # another process may have begun the run
             committer.require_run(run)
-        self._open = False
-        committer.transactions[self._thread] = self._token
         self.start = committer.begin()
-        self._began = self._open = True
+        # Weakly: an interrupt may fall between here and whoever would end it, and the thread is free again then.
+        committer.transactions[self._thread] = ref(self), self.start
+        self._open = True
         self._draft = Draft(run, self.start, max(committer.now(), committer.ts))
-        self._handles: dict[str, Any] = {}
 
     # -- handles of the primitives
 
     def ext(self, name: str) -> Any:
         """The handle of a kind of records by its name, as `ext("kv")`."""
-        handle = self._handles.get(name)
-        if handle is None:
-            handle = self._handles[name] = self._committer.primitives.named(name).handle(self)
-        return handle
+        # Not kept: a circle would keep a transaction alive that an interrupt orphaned.
+        return self._committer.primitives.named(name).handle(self)
 
     @property
     def kv(self) -> Kv:
@@ -339,13 +338,10 @@ class Transaction:
     def _finish(self) -> None:
         self._open = False
         committer = self._committer
-        if committer.transactions.get(self._thread) is self._token:
-            del committer.transactions[self._thread]
-        if self._began:
-            self._began = False
+        if committer.transactions.pop(self._thread, None) is not None:
             committer.end(self.start)
 
-    def __del__(self) -> None:
-        # An interrupt may fall between the beginning and whoever would end it; the thread is free again then.
-        if hasattr(self, "_token"):
-            self._finish()
+    @property
+    def open(self) -> bool:
+        """Whether it was neither committed nor rolled back."""
+        return self._open

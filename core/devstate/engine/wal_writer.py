@@ -89,6 +89,10 @@ class WalWriter:
             fd, self._fd = self._fd, -1
             self.syncing.retire(lambda: self._files.close(fd))
 
+    def forked(self) -> None:
+        """In a forked child, where the thread that was syncing is not."""
+        self.syncing = GroupSync(self.end, self._sync_now)
+
     def make_room(self, size: int) -> None:
         """Go on to a new segment where the present one would grow over its size. Raises DurabilityError."""
         if self._before_first is not None:
