@@ -11,12 +11,15 @@ import tui_database as databases
 from devstate.engine import Database
 from devstate.engine.inspection import SegmentIndex, SnapshotVerdict, look_at
 from devstate.engine.segments import Segment
-from devstate.errors import UsageError
-from devstate_tui.models.wal import WalModel, file_lines, fitting_bytes, folder_verdict
+from devstate.errors import InputUnreadable, UsageError
+from devstate_tui.models.wal import WalModel, fitting_bytes
+from devstate_tui.models.wal_files import file_lines, folder_verdict
 from devstate_tui.models.wal_filter import parse_wal_filter
 from devstate_tui.screens.dialogs.position import read_position
+from devstate_tui.screens.wal.rows import EntrySource
 from devstate_tui.services.log_finder import LogSearch
 from devstate_tui.services.log_reader import LogReader
+from devstate_tui.widgets.fitting import cell_len
 
 
 class FromFile:
@@ -218,3 +221,27 @@ def test_a_pass_that_is_cancelled_goes_on_later(tmp_path):
     assert reader.done and not reader.indexes[0].defects
     assert reader.indexes[0].end == databases.segment_of(db).stat().st_size
     reader.close()
+
+
+def test_a_row_that_cannot_be_read_any_more_says_so(tmp_path):
+    class Gone:
+        def part_of(self, segment: Segment, offset: int, size: int) -> bytes:
+            raise InputUnreadable("the disk is away", path=segment.path)
+
+    model = model_of(databases.sound(tmp_path / "db"))
+    source = EntrySource(WalModel(model.segment, model.index, Gone()))
+    assert "the disk is away" in source.cells(0, 100)[0][0]
+    short = EntrySource(WalModel(model.segment, model.index, FromFile()))
+    Path(model.segment.path).write_bytes(b"")
+    assert short.cells(0, 100)[0][0].startswith("…")
+    assert short.cells(10**6, 100)[0][0].startswith("…")
+
+
+def test_cells_fill_their_width_at_every_width(tmp_path):
+    model = model_of(databases.flipped(tmp_path / "db"))
+    source = EntrySource(model)
+    for width in range(60, 200, 7):
+        heading = cell_len(source.heading(width))
+        assert heading <= width
+        for row in (0, 1, model.index.defects[0], len(model) - 1):
+            assert sum(cell_len(text) for text, _ in source.cells(row, width)) <= width + 1

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RunDetail", "RunReader"]
 
+_PATIENCE = 0.3  # seconds
+
 
 @dataclass(frozen=True)
 class RunDetail:
@@ -57,11 +59,13 @@ class RunReader:
         self._closed = False
 
     def close(self) -> None:
-        """Give everything back; a pass that is under way ends first."""
+        """Give everything back. A pass that is opening a large database is not waited for: it gives back itself."""
         self._closed = True
-        with self._pass:
-            self._drop()
-            self.log.close()
+        if self._pass.acquire(timeout=_PATIENCE):
+            try:
+                self._give_back()
+            finally:
+                self._pass.release()
 
     def read(
         self,
@@ -91,13 +95,15 @@ class RunReader:
                 else:
                     self._follow(self.look)
                     self.error = None
-                    tell()
-                    if not closer:
-                        return
-                    wanted = next((run for run in self.runs if run.run_id == chosen), None)
-                    self.detail = self._closer(wanted or self.runs[0]) if self.runs else None
+                    if closer:
+                        tell()
+                        wanted = next((run for run in self.runs if run.run_id == chosen), None)
+                        self.detail = self._closer(wanted or self.runs[0]) if self.runs else None
             except DevStateError as error:
                 self.error = error
+            if self._closed:
+                self._give_back()
+                return
             tell()
 
     def step(self, detail: RunDetail, number: int) -> Transaction:
@@ -106,6 +112,10 @@ class RunReader:
         return self.log.read_transaction(steps[number])
 
     # -- how
+
+    def _give_back(self) -> None:
+        self._drop()
+        self.log.close()
 
     def _drop(self) -> None:
         if self._db is not None:

@@ -11,7 +11,8 @@ from textual.content import Content
 
 from devstate.errors import DevStateError
 from devstate.findings import visible
-from devstate_tui.models.wal import FileLine, WalModel, fitting_bytes
+from devstate_tui.models.wal import WalModel, fitting_bytes
+from devstate_tui.models.wal_files import FileLine
 from devstate_tui.screens.view import View
 from devstate_tui.widgets.row_list import RowList
 

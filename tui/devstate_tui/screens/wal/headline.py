@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from devstate.findings import visible
-from devstate_tui.models.wal import FileLine, folder_verdict
+from devstate_tui.models.wal_files import FileLine, folder_verdict
 from devstate_tui.widgets.title_line import TitlePart
 
 if TYPE_CHECKING:

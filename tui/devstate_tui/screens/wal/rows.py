@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from devstate.errors import DevStateError
 from devstate.findings import visible
-from devstate_tui.models.wal import EntryRow, FileLine, WalModel, fitting_bytes
+from devstate_tui.models.wal import EntryRow, WalModel, fitting_bytes
+from devstate_tui.models.wal_files import FileLine
 from devstate_tui.widgets.fitting import fit
 from devstate_tui.widgets.row_list import Cell
 
@@ -68,7 +70,12 @@ class EntrySource:
         )
 
     def cells(self, item: int, width: int) -> Sequence[Cell]:
-        row = self.model.row(item)
+        try:
+            row = self.model.row(item)
+        except DevStateError as error:
+            return ((fit(f"✘ it cannot be read any more: {visible(error.message)}", width), "bad"),)
+        except IndexError:  # the file became shorter just now: the next reading tells
+            return ((fit("…", width), "muted"),)
         columns = self._columns(width)
         if row.fault:
             return self._fault(row, columns)

@@ -15,7 +15,8 @@ from devstate.errors import DevStateError
 from devstate.findings import visible
 from devstate_tui.actions import bindings
 from devstate_tui.messages import LogGrew, LogSearchGrew
-from devstate_tui.models.wal import FileLine, WalModel, base_of, file_lines, folder_verdict
+from devstate_tui.models.wal import WalModel
+from devstate_tui.models.wal_files import FileLine, base_of, file_lines, folder_verdict
 from devstate_tui.screens.no_database import no_database
 from devstate_tui.services.log_reader import LogReader
 from devstate_tui.widgets.filter_bar import FilterBar
@@ -70,6 +71,7 @@ class WalScreen(AskingView):
         self._touched = False
         self._stale = False
         self.following = True
+        self._followed = 0  # the row that was last gone to because the end is followed
         self._shown: tuple[object, ...] = ()
         self._source: EntrySource | None = None
 
@@ -181,9 +183,11 @@ class WalScreen(AskingView):
             self._begun = whole
             first = index.defects[0] if index.defects else None
             self.following = first is None
-            self.entries.select(len(self.model) - 1 if first is None else first, centre=True)
+            self._followed = len(self.model) - 1
+            self.entries.select(self._followed if first is None else first, centre=True)
         elif self.following and self.at_last and self.filtering.narrowed is None:
-            self.entries.select(len(self.model) - 1)
+            self._followed = len(self.model) - 1
+            self.entries.select(self._followed)
         at = next((i for i, line in enumerate(self.lines) if line.path == segment.path), None)
         if at is not None and self.focused is not self.files:
             self.files.select(at)
@@ -217,7 +221,8 @@ class WalScreen(AskingView):
 
     @on(RowList.Selected, "#wal-entries")
     def _entry_selected(self) -> None:
-        if self._touched and self.following and not self.entries.at_end:
+        # Not "at the end": more may have been added since this was sent.
+        if self._touched and self.following and self.entries.cursor < self._followed:
             self.following = False
             self.redraw_title()
         self._show_entry()

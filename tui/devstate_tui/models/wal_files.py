@@ -1,0 +1,122 @@
+"""The files of the log as the WAL screen shows them, each with a verdict, and the verdict on all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from devstate.findings import visible
+
+from .wal import Tone
+
+if TYPE_CHECKING:
+    from devstate.engine.inspection import FolderLook, SegmentIndex, SnapshotVerdict
+    from devstate.engine.segments import Segment
+    from devstate.engine.snapshot_reading import SnapshotFile
+
+__all__ = ["FileLine", "base_of", "file_lines", "folder_verdict"]
+
+
+@dataclass(frozen=True)
+class FileLine:
+    """A segment or a snapshot: `kind`, where it begins, its size, what is in it, and the verdict on it."""
+
+    kind: Literal["segment", "archived", "snapshot"]
+    start: int
+    size: int
+    holds: str
+    glyph: str
+    word: str
+    tone: Tone
+    path: str
+    detail: str = ""
+
+
+def file_lines(
+    look: FolderLook,
+    indexes: dict[int, SegmentIndex],
+    whole: set[int],
+    snapshots: dict[str, SnapshotVerdict],
+    *,
+    done: bool = True,
+) -> list[FileLine]:
+    """The files in the order of the log: each snapshot stands before the segment that it replaces the log up to."""
+    base = base_of(snapshots)
+    lines = [
+        _segment_line(one, indexes.get(one.start), one.start in whole, done, base) for one in look.segments
+    ]
+    lines += [_snapshot_line(one, snapshots.get(one.path), done) for one in look.snapshots]
+    order = {"archived": 0, "segment": 1, "snapshot": 2}
+    return sorted(lines, key=lambda line: (order[line.kind] == 2, line.start))
+
+
+def base_of(snapshots: dict[str, SnapshotVerdict]) -> int:
+    """The LSN that opening starts from: that of the newest valid snapshot, as far as they are read."""
+    return max((one.info.wal_offset for one in snapshots.values() if one.info is not None), default=0)
+
+
+def _segment_line(
+    segment: Segment, index: SegmentIndex | None, whole: bool, done: bool, base: int
+) -> FileLine:
+    kind = "archived" if segment.archived else "segment"
+
+    def line(holds: str, glyph: str, word: str, tone: Tone, detail: str = "") -> FileLine:
+        return FileLine(kind, segment.start, segment.size, holds, glyph, word, tone, segment.path, detail)
+
+    if index is None:
+        word = "not read, Enter reads it" if done else "waiting to be read"
+        return line("", "·", word, "muted")
+    holds = f"{len(index):,} entries" if len(index) != 1 else "1 entry"
+    if index.first_cv is not None:
+        holds += f", commits {index.first_cv:,} to {index.last_cv:,}"
+    if not whole:
+        part = 100 * index.end // max(segment.size, 1)
+        return line(holds, "·", f"reading {part} %", "muted")
+    counts = index.counts()
+    lost = [index.start + index.offsets[row] for row in index.defects if index.damage(row) == "lost"]
+    if lost and lost[-1] < base:
+        return line(holds, "!", "history damaged", "look")
+    if lost:
+        # The marker of a transaction with a damaged entry does not fit either: that is the same place.
+        places = sum(index.reasons[row] != "commit" for row in index.defects if index.damage(row) == "lost")
+        return line(holds, "✘", f"damaged at {_places(places or len(lost))}", "bad")
+    if counts.get("tail"):
+        return line(holds, "!", "torn tail", "look")
+    if counts.get("gap"):
+        return line(holds, "!", f"{counts['gap']} harmless gap{'s' if counts['gap'] > 1 else ''}", "look")
+    if index.unfinished:
+        return line(holds, "…", "unfinished transaction at its end", "look")
+    return line(holds, "✔", "sound", "good") if len(index) else line("empty", "✔", "sound", "good")
+
+
+def _snapshot_line(file: SnapshotFile, verdict: SnapshotVerdict | None, done: bool) -> FileLine:
+    def line(holds: str, glyph: str, word: str, tone: Tone, detail: str = "") -> FileLine:
+        return FileLine("snapshot", file.wal_offset, file.size, holds, glyph, word, tone, file.path, detail)
+
+    if verdict is None:
+        return line("", "·", "not read" if done else "waiting to be read", "muted")
+    if verdict.info is None:
+        reason = verdict.reason.removeprefix(file.path).rpartition("snapshot: ")[2]
+        return line("", "✘", f"rejected: {visible(reason)}", "bad", verdict.reason)
+    records = sum(verdict.info.records.values())
+    holds = f"{records:,} record{'' if records == 1 else 's'}, up to commit {verdict.info.cv:,}"
+    return line(holds, "✔", "valid", "good")
+
+
+def folder_verdict(lines: Sequence[FileLine]) -> tuple[str, Tone]:
+    """One verdict on all files: the worst."""
+    for tone, glyph in (("bad", "✘"), ("look", "!")):
+        found = [line for line in lines if line.tone == tone]
+        if found:
+            first = next((line for line in found if line.kind != "snapshot"), found[0])
+            what = first.word.partition(":")[0]
+            name = "snapshot" if first.kind == "snapshot" else "log"
+            return f"{glyph} {name} {what}", "bad" if tone == "bad" else "look"
+    if any(line.tone == "muted" for line in lines):
+        return "· not all read yet", "muted"
+    return "✔ all files sound", "good"
+
+
+def _places(count: int) -> str:
+    return "1 place" if count == 1 else f"{count} places"
