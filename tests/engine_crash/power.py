@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from devstate.durable.simulated import DiskImage, SimulatedCrash, SimulatedFiles
@@ -17,10 +18,13 @@ from devstate.engine.errors import WalCorruptionError
 from engine_crash.driving import RUNS, Driver, opened, prefix_options
 from engine_crash.workloads import Workload
 
-CHANGING = frozenset(
-    ("open", "write", "pwrite", "ftruncate", "fsync", "fdatasync", "fsync_dir", "fchmod", "fchown")
-    + ("replace", "link", "unlink", "mkdir", "rmdir")
-)
+CHANGING = {"open", "write", "pwrite", "ftruncate", "fsync", "fdatasync", "fsync_dir", "fchmod", "fchown"} | {
+    "replace",
+    "link",
+    "unlink",
+    "mkdir",
+    "rmdir",
+}
 """Calls after which other disks are possible than before."""
 
 
@@ -72,10 +76,8 @@ def disks(
     for calls in rehearsal.cuts[::every]:
         files = SimulatedFiles(start, crash_after=calls, pid=os.getpid())
         driver = Driver(files, mode=workload.mode, **workload.options)
-        try:
+        with suppress(SimulatedCrash):
             workload.script(driver)
-        except SimulatedCrash:
-            pass
         for image in files.crash_images():
             found[image] = max(found.get(image, 0), driver.durable)
     return found
@@ -95,7 +97,7 @@ class Judge:
         return opened(files, mode=self.mode, seed=seed, **self.options)
 
     def check(self, image: DiskImage, durable: int, *, nested: int = 0, lost: bool = False) -> int:
-        """All that must hold for one disk; the cv that came back. `nested`: also cut the recovery, so many levels deep."""
+        """All that must hold for one disk; the cv that came back. `nested`: the recovery is cut, too."""
         files = SimulatedFiles(image, pid=5001)
         try:
             db = self.open(files)
@@ -163,10 +165,8 @@ class Judge:
         seen = {image}
         for calls in cuts[1:]:
             files = SimulatedFiles(image, crash_after=calls, pid=5001)
-            try:
+            with suppress(SimulatedCrash):
                 abandon(self.open(files))
-            except SimulatedCrash:
-                pass
             for left in files.crash_images():
                 if left in seen:
                     continue

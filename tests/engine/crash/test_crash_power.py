@@ -1,4 +1,4 @@
-"""Power lost at every call of a workload: whatever disk is left, a promised prefix comes back, through `Database.open`."""
+"""Power lost at every call of a workload: whatever disk is left, a promised prefix comes back."""
 
 from __future__ import annotations
 
