@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from devstate.durable.files import Files
 
 from .commit import Committer
 from .errors import EngineError, HistoryPruned
 from .framing import Transaction
-from .ids import RunLike, run_bytes
+from .ids import RunId, RunLike, run_bytes
 from .journal import FileHistory, HistorySource, MemoryHistory
 from .opening import Opened
 from .primitives.runs import RunBook, RunStore
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from devstate.findings import Finding
 
+    from .database import Database
     from .point_in_time import DatabaseView
     from .run_diff import Divergence, RunDiff
     from .timeline import Timeline
@@ -145,6 +146,16 @@ class PastOfRuns:
             return cv_at_memory(self._opened.memory, ts)
         commits = self._opened.recovered.commits if self._opened.recovered is not None else ()
         return cv_at(self._root(), ts, commits=commits, files=self._files)
+
+    def export_run(self, run_id: RunLike, *, step: int | None = None) -> dict[str, Any]:
+        """A run at a step (its end without one) as values of JSON, for other programs."""
+        return self.replay_run(run_id, step=step).to_dict()
+
+    def fork_run(self, run_id: RunLike, *, step: int | None = None, name: str | None = None) -> RunId:
+        """Begin a run with what another one held after a step; it has that one as parent. See `forking`."""
+        from .forking import fork_run
+
+        return fork_run(cast("Database", self), run_id, step=step, name=name)
 
     def verify(self) -> tuple[Finding, ...]:
         """All that is wrong with this database: files, chains of events, and the state against the replay of each run.
