@@ -139,6 +139,9 @@ class Judge:
         assert "recovery" not in self.options, error
         assert self.mode == "buffered", error
         assert report.last_cv >= durable, (error, durable)
+        # Within the last segment, since the others were synced; and the later write is the proof of it.
+        assert report.intact_commits_cut > 0, error
+        assert report.segment == max(path for path in image.paths() if path.endswith(".wal")), error
         assert data_of(files.image()) == data_of(image), "a refusal changed files"
         self.tally.refused += 1
 

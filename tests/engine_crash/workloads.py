@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
+from devstate.engine.errors import CasMismatch
 from devstate.engine.snapshotting import SnapshotPolicy
 from engine_crash.driving import RUNS, Driver
 
@@ -45,6 +47,8 @@ def primitives(driver: Driver) -> None:
         tx.traces.record("query", "q", attrs={"a": 1}, tags=("t",))
     do(db.state.transition, B, "phase", lambda before: before + "+")
     do(db.state.cas, B, "phase", 2, "act")
+    with suppress(CasMismatch):
+        db.state.cas(B, "phase", 99, "never")  # a refused commit takes no number
     do(db.kv.delete, A, "key")
     do(db.json.delete, A, "doc")
     do(db.state.delete, B, "phase")

@@ -30,7 +30,7 @@ def folder_of(image: DiskImage, target: Path) -> Path:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_some_cuts(name: str) -> None:
-    exhaust(BY_NAME[name], every=5, sample=40)
+    exhaust(BY_NAME[name], every=7, sample=60)
 
 
 @pytest.mark.long
@@ -107,6 +107,36 @@ def test_history_alone_and_the_older_snapshot_give_the_same_state() -> None:
             abandon(db)
     assert tried > 3
     assert rehearsal.digests[last]
+
+
+def test_without_history_the_older_snapshot_is_still_enough() -> None:
+    """The log is let go behind the oldest snapshot that is kept, not behind the newest."""
+    workload = BY_NAME["snapshots, no history"]
+    rehearsal = rehearse(workload)
+    newest = max(path for path in rehearsal.image.paths() if path.endswith(".dat"))
+    rotten = DiskImage(
+        tuple(
+            type(node)(node.path, node.kind, b"\xff" + node.data[1:], node.mode)
+            if node.path == newest
+            else node
+            for node in rehearsal.image.nodes
+        )
+    )
+    assert not any("/history/" in path for path in rehearsal.image.paths())
+    db = opened(SimulatedFiles(rotten, pid=5001), **workload.options)
+    assert db.digest() == rehearsal.digests[max(rehearsal.digests)]
+    assert db.recovery.snapshots_rejected
+    abandon(db)
+
+
+def test_the_mark_of_a_clean_close_is_gone_before_anything_is_appended() -> None:
+    files = SimulatedFiles(rehearse(BY_NAME["few commits"]).image, pid=5001)
+    db = opened(files, seed=8)
+    assert db.recovery.clean_close
+    db.begin_run(RUNS[3])
+    for image in files.crash_images():
+        assert image.read(f"{ROOT}/CLEAN") is None
+    abandon(db)
 
 
 def damaged_disk() -> tuple[DiskImage, dict[int, str], int]:
