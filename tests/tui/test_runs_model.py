@@ -12,6 +12,7 @@ from devstate_tui.models.runs import (
     about_lines,
     diff_command,
     duration_text,
+    located,
     moment,
     parse_run_filter,
     runs_line,
@@ -165,3 +166,8 @@ def test_another_database_in_the_same_place_is_read_anew(tmp_path):
 
 def test_the_command_that_compares():
     assert diff_command("a", "b") == "devstate diff run:a run:b"
+
+
+def test_commands_that_can_be_run_anywhere():
+    assert located("devstate replay x", "/a b", "/a b/.trae/store") == "devstate -C '/a b' replay x"
+    assert located("devstate replay x", "/a", "/other db") == "devstate replay x --db '/other db'"

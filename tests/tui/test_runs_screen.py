@@ -134,7 +134,7 @@ async def test_two_pins_make_a_command(tmp_path, monkeypatch):
         await until(pilot, lambda: shows(pilot.app.screen, "compares A and B"))
         await pilot.press("G", "enter")
         await until(pilot, lambda: taken)
-        assert taken == [f"devstate diff run:{first} run:{second}"]
+        assert taken == [f"devstate diff run:{first} run:{second} --db {tmp_path / 'db'}"]
         await pilot.press("b")
         assert "B" not in screen.pinned
 
@@ -148,7 +148,8 @@ async def test_copy(tmp_path, monkeypatch, at, begins):
         await until(pilot, lambda: shows(pilot.app.screen, "The command that shows it"))
         await pilot.press(*["j"] * at, "enter")
         await until(pilot, lambda: taken)
-        assert taken == [begins + screen.shown[0].run_id]
+        where = f" --db {tmp_path / 'db'}" if at else ""
+        assert taken == [begins + screen.shown[0].run_id + where]
 
 
 async def test_damage_leaves_what_is_intact(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections import Counter
 from collections.abc import Sequence
@@ -30,6 +31,7 @@ __all__ = [
     "diff_command",
     "duration_text",
     "length_of",
+    "located",
     "moment",
     "parse_run_filter",
     "replay_command",
@@ -217,6 +219,13 @@ def replay_command(run_id: str) -> str:
 def diff_command(a: str, b: str) -> str:
     """The command line that compares two runs."""
     return shlex.join(["devstate", "diff", f"run:{a}", f"run:{b}"])
+
+
+def located(command: str, root: str, folder: str) -> str:
+    """The same command line, to be run anywhere: in the workspace `root`, or on another database `folder`."""
+    if folder == os.path.join(root, ".trae", "store"):
+        return command.replace("devstate ", f"devstate -C {shlex.quote(root)} ", 1)
+    return f"{command} --db {shlex.quote(folder)}"
 
 
 # -- steps -------------------------------------------------------------------------------------------------

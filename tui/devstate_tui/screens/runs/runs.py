@@ -20,6 +20,7 @@ from devstate_tui.models.runs import (
     HINT,
     RunFilter,
     diff_command,
+    located,
     parse_run_filter,
     replay_command,
     step_document,
@@ -333,7 +334,10 @@ class RunsScreen(View):
             lines.append(("The command that ends it", f"devstate run end {run.run_id}"))
         choice = await self.app.push_screen_wait(ChoiceDialog("Copy", lines))
         if choice.value:
-            self.notify(copy_text(choice.value, self.app.copy_to_clipboard), markup=False)
+            text = choice.value
+            if text != run.run_id and self.reader is not None and self.app.reading is not None:
+                text = located(text, self.app.reading.root, self.reader.root)
+            self.notify(copy_text(text, self.app.copy_to_clipboard), markup=False)
 
 
 def visible_lines(text: str) -> str:
