@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import io
@@ -17,7 +16,7 @@ import pytest
 from devstate.engine import Database
 from devstate.engine import errors as engine_errors
 from devstate.engine.builtin import builtin_registry
-from devstate.engine.errors import EngineError, UnknownEntryType, UnsupportedFormat, WalCorruptionError
+from devstate.engine.errors import EngineError, UnsupportedFormat, WalCorruptionError
 from devstate.engine.framing import (
     SnapshotMark,
     frame_abort,
@@ -527,30 +526,6 @@ def test_the_map_of_modules_is_complete() -> None:
 # -- what the index of requirements points to
 
 
-CORE = re.findall(
-    r"\w+",
-    """
-    envelope framing walk verdicts scan segments wal_writer snapshot_file snapshot_writing snapshot_reading
-    snapshotting recovery repair replay commit batch versions registry following
-    """,
-)
-
-
-@pytest.mark.parametrize("module", CORE)
-def test_no_module_but_the_primitives_names_an_entry_type(module: str) -> None:
-    """The core compares no number with one of a data entry, imports no kind, and spells the name of none."""
-    tree = ast.parse((DOCS.parent / f"core/devstate/engine/{module}.py").read_text("utf-8"))
-    kinds = {kind.name for kind in builtin_registry().instances()}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom):
-            assert "primitives" not in (node.module or "").split("."), node.module
-        if isinstance(node, ast.Compare) and "entry_type" in ast.unparse(node):
-            numbers = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
-            assert not [one for one in numbers if type(one) is int and 0x10 <= one <= 0xFF], node.lineno
-        if isinstance(node, ast.Constant):
-            assert node.value not in kinds, node.lineno
-
-
 def test_the_four_names_of_a_primitive() -> None:
     from devstate.engine.ext import PrimitiveStorageExt, StoragePrimitive
 
@@ -585,50 +560,3 @@ def test_indexes_leave_no_trace_in_a_snapshot(tmp_path: Path) -> None:
 def test_the_reference_has_every_argument_of_open() -> None:
     line = page("reference/engine.md").partition("`Database.open(")[2].partition(")`")[0]
     assert re.findall(r"(\w+)=", line) == list(inspect.signature(Database.open).parameters)
-
-
-def test_a_store_of_vectors_is_added_from_outside(tmp_path: Path) -> None:
-    from devstate.engine.ext import Context, MapPrimitive, builtin_registry
-
-    class Vectors(MapPrimitive):
-        type_id = 7
-        name = "vectors"
-        puts = (0x70, 0x72)
-        deletes = (0x71,)
-
-        def handle(self, context: Context) -> Any:
-            return lambda operation: context.write(operation(self))
-
-    def opened() -> Database:
-        return Database.open(tmp_path / "db", registry=builtin_registry().register(Vectors), owner=())
-
-    with opened() as db:
-        run = db.run(RUN_TEXT)
-        write = run.ext("vectors")
-        for number in range(4):
-            write(lambda store, n=number: store.put(0x70, f"v{n}", 2, bytes(8), {"n": n}))
-        db.snapshot()
-        write(lambda store: store.remove(0x71, "v0"))
-        write(lambda store: store.put(0x72, "v1", 2, b"\xff" * 8, {}))
-        digest = db.digest()
-    with opened() as db:
-        assert db.digest() == digest
-        assert sorted(db.replay_run(RUN_TEXT).primitive("vectors")) == ["v1", "v2", "v3"]
-        assert db.replay_run(RUN_TEXT).primitive("vectors")["v1"] == [2, b"\xff" * 8, {}]
-    with Database.open(tmp_path / "db", owner=()) as db:
-        assert db.degraded == (7, 0x71, 0x72)
-        with pytest.raises(UnknownEntryType):  # it would stand for entries that it does not have
-            db.snapshot()
-    with opened() as db:
-        assert db.digest() == digest
-        db.begin_run()
-        db.snapshot()
-        digest = db.digest()
-    with Database.open(tmp_path / "db", owner=()) as db:
-        assert db.degraded == (7,)
-        db.resume_run(RUN_TEXT)
-        db.end_run(RUN_TEXT)
-        db.snapshot()  # all of it is in the sections that it keeps as they are
-    with opened() as db:
-        assert sorted(db.primitives.named("vectors").view(RUN, 1 << 62)) == ["v1", "v2", "v3"]
-        assert db.verify() == ()
