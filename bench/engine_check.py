@@ -154,6 +154,12 @@ def history(measured: Measured, folder: Path) -> None:
         ):
             measured.times[what] = min(milliseconds(call) for _ in range(9))
             _against_calibration(measured, what, call)
+        database.snapshot()
+    with data.open_engine(
+        "buffered", folder / "history"
+    ) as database:  # no position of the run is in memory now
+        what = "replay of a run of 1,000 events, behind a snapshot"
+        _against_calibration(measured, what, lambda: database.replay_run(events.id))
 
 
 def files(measured: Measured, folder: Path) -> None:

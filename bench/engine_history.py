@@ -16,11 +16,13 @@ def measure(result: Result, folder: Path, quick: bool) -> None:
     """Replay of a run of 1,000 events beside little and much of other runs, and a diff of 1,000 keys."""
     events, few, many, rounds = (50, 200, 2_000, 2) if quick else (1_000, 20_000, 200_000, 5)
     for foreign in (few, many):
-        replayed(result, folder / f"replay-{foreign}", events, foreign, rounds)
+        for segment in (4 << 20, 64 << 20):
+            replayed(result, folder / f"replay-{foreign}", events, foreign, rounds, segment)
     compared(result, folder / "diff", 50 if quick else 1_000, rounds)
     result.notes.append(
         "replay: the events of the run are spread evenly over the commits of other runs; `bytes read` is what the "
-        "calls for reading files returned during one replay, of the whole log"
+        "calls for reading files returned during one replay, of the whole log; segments are 64 MiB unless a "
+        "database is opened with another size; with 4 MiB most of the log behind a snapshot is sealed and has an index"
     )
 
 
@@ -48,13 +50,13 @@ def counting_files() -> Any:
     return Counting()
 
 
-def replayed(result: Result, path: Path, events: int, foreign: int, rounds: int) -> None:
-    """Rows: from the live log, and from history behind a snapshot."""
+def replayed(result: Result, path: Path, events: int, foreign: int, rounds: int, segment: int) -> None:
+    """Rows: from the live log, and behind a snapshot, where the positions must be found in the files."""
     from devstate.engine.snapshotting import SnapshotPolicy
 
     files = counting_files()
     policy = SnapshotPolicy(wal_bytes=0, seconds=0, close_bytes=-1, keep=1)
-    options: dict[str, Any] = {"files": files, "snapshots": policy, "segment_bytes": 4 << 20}
+    options: dict[str, Any] = {"files": files, "snapshots": policy, "segment_bytes": segment}
     with data.open_engine("buffered", path, **options) as database:
         run, others = database.run(name="replayed"), [database.run(name=f"other {n}") for n in range(10)]
         each, value, keys = foreign // events, data.VALUE, data.some_keys()
@@ -63,10 +65,10 @@ def replayed(result: Result, path: Path, events: int, foreign: int, rounds: int)
             for turn in range(each):
                 others[turn % 10].kv.put(next(keys), value)
         identity = run.id
-    for where in ("the live log", "history, after a snapshot"):
+    for where in ("from the live log", "behind a snapshot"):
         with data.open_engine("buffered", path, **options) as database:
             size = database.committer.log.end
-            if where != "the live log":
+            if where == "behind a snapshot":
                 database.snapshot()
         with data.open_engine("buffered", path, **options) as database:
 
@@ -79,7 +81,10 @@ def replayed(result: Result, path: Path, events: int, foreign: int, rounds: int)
             replay()
             note = f"{files.count:,} bytes read of {size:,}"
             found = in_turn({"ours": Way(replay, _for_ever())}, rounds=rounds, calls=4)["ours"]
-        label = f"replay of a run of {events:,} events, {foreign:,} commits of others, from {where}"
+        label = (
+            f"replay of a run of {events:,} events, {foreign:,} commits of others, {where}, "
+            f"segments of {segment >> 20} MiB"
+        )
         add(result, label, in_ms(found), must=100, aim=3, note=note)
     shutil.rmtree(path)
 

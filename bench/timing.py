@@ -126,22 +126,21 @@ def add(
     *,
     peer: Timed | None = None,
     more_is_better: bool = False,
+    comparable: bool = True,
     must: float | str | None = None,
     aim: float | str | None = None,
     note: str | None = None,
 ) -> None:
-    """A row: ours, the peer's beside it, and how many times better ours is (the median of each round's ratio)."""
+    """A row: ours, the peer's beside it, and how many times better ours is (the median of each round's ratio).
+
+    Without `comparable` the two numbers stand beside each other, and `note` says why there is no ratio.
+    """
     row: dict[str, Any] = {"what": what, "unit": (ours or peer or whole("", ())).unit}
     if ours is not None:
         row |= {"median": round(ours.median, 4), **_percentiles("", ours)}
     if peer is not None:
         row |= {"peer_median": round(peer.median, 4), **_percentiles("peer_", peer)}
-    if (
-        ours is not None
-        and peer is not None
-        and len(ours.rounds) == len(peer.rounds)
-        and min(peer.rounds) > 0
-    ):
+    if comparable and ours is not None and peer is not None and min(peer.rounds) > 0:
         row["times_peer"] = round(ratio(ours, peer) if more_is_better else ratio(peer, ours), 2)
     row |= {"must": must, "aim": aim, "note": note}
     result.rows.append(row)
