@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["no_database"]
 
 
-def no_database(root: str, look: FolderLook | None, error: DevStateError | None) -> Content | None:
-    """Why nothing of the folder `root` can be shown, and what to do; None where there is a database."""
-    folder = visible(root)
+def no_database(shown: str, look: FolderLook | None, error: DevStateError | None) -> Content | None:
+    """Why nothing of the folder can be shown (its path as `shown`), and what to do; None where there is a database."""
+    folder = visible(shown)
     if error is not None and (look is None or not look.there):
         return _page("✘ The database cannot be read.", [visible(error.message)], visible(error.remedy))
     if look is None:

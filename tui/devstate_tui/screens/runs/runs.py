@@ -140,7 +140,7 @@ class RunsScreen(View):
             self._redraw(message.reader)
 
     def _redraw(self, reader: RunReader) -> None:
-        empty = no_database(reader.root, reader.look, reader.error)
+        empty = no_database(self.short_path(reader.root), reader.look, reader.error)
         if empty is None and not reader.runs:
             empty = _no_runs(reader)
         self.set_class(empty is not None, "-empty")

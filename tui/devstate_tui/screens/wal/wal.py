@@ -139,7 +139,7 @@ class WalScreen(AskingView):
 
     def _redraw(self, reader: LogReader) -> None:
         look = reader.look
-        empty = no_database(reader.root, look, reader.error)
+        empty = no_database(self.short_path(reader.root), look, reader.error)
         self.set_class(empty is not None, "-empty")
         if empty is not None or look is None:
             self.query_one("#wal-empty", Static).update(empty or "")
