@@ -11,9 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from devstate.clock import epoch_microseconds
-from devstate.durable import atomic_replace
 from devstate.durable.files import OS, Files
-from devstate.errors import DevStateError, StorageFault
+from devstate.errors import DevStateError
 
 from .builtin import builtin_registry
 from .commit import Committer, closed
@@ -28,15 +27,12 @@ from .errors import (
     ReadOnlyError,
 )
 from .handles import ByRun, RunHandle
-from .ids import RunLike, run_bytes, uuid7_text
+from .ids import RunLike, run_bytes, run_text, uuid7_text
 from .keeping import SnapshotKeeper
-from .layout import CLEAN
 from .lifecycle import RunLifecycle
-from .meta import CleanMark, encode_clean
-from .opening import Opened, OpenSettings, open_files, open_memory
+from .opening import Opened, OpenSettings, open_files, open_memory, run_store, write_clean
 from .owners import OPEN_HANDLES
 from .past import PastOfRuns
-from .primitives.runs import RunStore
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .retrying import pause_before_retry
@@ -81,7 +77,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         self._history = history
         self._policy = snapshots
         self._files = files
-        self._runs = _run_store(opened.committer.primitives)
+        self._runs = run_store(opened.committer.primitives)
         self._handles: dict[object, RunHandle] = {}
         self._indexes = {}
         self._searching = threading.Lock()
@@ -104,6 +100,9 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         self.events = ByRun(self, "events")
         self.state = ByRun(self, "state")
         self.traces = ByRun(self, "traces")
+        if settings.recovery.rebuild_indexes:
+            for run in self._runs.runs():
+                self.index_run(run_text(run))
         OPEN_HANDLES.add(opened.owners.handle)
         _OPEN.add(self)
 
@@ -390,11 +389,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
                 if committer.write_obstacle is not None:
                     return
             log.sync_through(log.end)
-        mark = encode_clean(CleanMark(log.end, committer.cv))
-        try:
-            atomic_replace(os.path.join(root, CLEAN), mark, mode=0o644, files=self._files)
-        except StorageFault as error:
-            raise DurabilityError(error.message, committed=True, path=root, remedy=error.remedy) from None
+        write_clean(root, log.end, committer.cv, self._files)
 
     def __enter__(self) -> Self:
         return self
@@ -444,10 +439,3 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def _run_store(primitives: Primitives) -> RunStore:
-    found = primitives.named("runs")
-    if not isinstance(found, RunStore):
-        raise EngineError("the kind named `runs` is not the engine's own")
-    return found

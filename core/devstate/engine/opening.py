@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -15,7 +14,7 @@ from devstate.errors import InputUnreadable, StorageFault
 
 from .commit import Committer, Position, read_only
 from .durability import Durability
-from .errors import EngineError, NotADatabase, NotDurableError
+from .errors import DurabilityError, EngineError, NotADatabase, NotDurableError
 from .following import Follower
 from .framing import make_tx_id
 from .layout import (
@@ -31,8 +30,9 @@ from .layout import (
 )
 from .locking import DatabaseLocks
 from .memory_log import MemoryLog
-from .meta import Meta, encode_meta
+from .meta import CleanMark, Meta, encode_clean, encode_meta
 from .owners import Owners
+from .primitives.runs import RunStore
 from .recovery import Recovered, recover
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
@@ -135,6 +135,22 @@ def open_files(root: str, registry: Registry, settings: OpenSettings, files: Fil
     except BaseException:
         locks.close()
         raise
+
+
+def run_store(primitives: Primitives) -> RunStore:
+    """The kind that knows the runs. Raises EngineError where a plug-in took its name."""
+    found = primitives.named("runs")
+    if not isinstance(found, RunStore):
+        raise EngineError("the kind named `runs` is not the engine's own")
+    return found
+
+
+def write_clean(root: str, end: int, cv: int, files: Files) -> None:
+    """Vouch for a log that ends at LSN `end` with commit `cv` and is durable. Raises DurabilityError."""
+    try:
+        atomic_replace(os.path.join(root, CLEAN), encode_clean(CleanMark(end, cv)), mode=0o644, files=files)
+    except StorageFault as error:
+        raise DurabilityError(error.message, committed=True, path=root, remedy=error.remedy) from None
 
 
 def remove_clean(root: str, files: Files) -> None:
@@ -317,8 +333,9 @@ def _segment_start(recovered: Recovered) -> int:
 
 
 def _watch_owners(primitives: Primitives, owners: Owners) -> None:
-    runs: Any = primitives.named("runs")
+    runs = run_store(primitives)
     runs.owner_alive = owners.alive
+    runs.owner_lasts = owners.lasts
 
 
 def _looks(root: str, files: Files) -> str:
