@@ -121,7 +121,7 @@ def recover(
             if options.verify_all_checksums:
                 rejected += _other_snapshots(root, base.info, meta.salt, rejected, files)
     degraded = tuple(sorted(base.unknown))
-    orphans = tuple(sorted(run_text(run) for run in base.primitives.orphaned()))
+    orphans = tuple(sorted(str(run_text(run)) for run in base.primitives.orphaned()))
     lost = end.lost
     result = RecoveryResult(
         snapshot_used=base.info,
@@ -289,7 +289,7 @@ def _walk(
                 end_lsn=end_lsn,
                 first_cv_after=refused.cv,
                 intact_commits_cut=cut,
-                runs_cut=tuple(sorted(run_text(run) for run in cut_runs)),
+                runs_cut=tuple(sorted(str(run_text(run)) for run in cut_runs)),
                 bytes_cut=end.log_end - end_lsn,
             ),
         )
