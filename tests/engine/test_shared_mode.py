@@ -15,7 +15,7 @@ import pytest
 from devstate.durable.files import OS
 from devstate.engine.database import Database
 from devstate.engine.durability import Durability
-from devstate.engine.errors import DatabaseLocked, EngineError, ReadOnlyError
+from devstate.engine.errors import DatabaseLocked, EngineError, ReadOnlyError, RunNotActive
 from devstate.engine.snapshotting import SnapshotPolicy
 from engine_oracle.entries import read_clean
 from engine_oracle.interpret import apply, digest, state_of
@@ -469,12 +469,17 @@ def test_the_run_of_a_killed_owner_is_orphaned_and_can_be_resumed(path: Path) ->
         run = process.stdout.readline().strip()
         assert one.run_status(run) == "active"
         assert one.orphaned_runs() == []
+        one.kv.put(run, "first", 1)  # a run of another living process takes writes
         process.kill()
         process.communicate(timeout=20)
         before = one.last_cv
         for db in (one, other):
             assert db.run_status(run) == "orphaned"
             assert [told.run_id for told in db.orphaned_runs()] == [run]
+            with pytest.raises(RunNotActive):
+                db.kv.put(run, "k", 0)
+            with pytest.raises(RunNotActive), db.transaction(run) as tx:
+                tx.kv.put("k", 0)
         assert one.last_cv == before, "nothing is written for it"
         one.resume_run(run)
         for db in (one, other):

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from devstate.engine.database import Database
 from devstate.engine.durability import Durability
-from devstate.engine.errors import EngineError, HistoryPruned
+from devstate.engine.errors import EngineError, HistoryPruned, RunNotActive, ValueRangeError
 from devstate.engine.snapshotting import SnapshotPolicy
 from engine_oracle.interpret import digest, state_of
 from engine_oracle.model import Model, Operation, op
@@ -271,6 +271,8 @@ class EngineMachine(RuleBasedStateMachine):
         now = self.clock.now
         if self.model.status(run) != "active":
             operations = [one for one in operations if one.name != "state.transition"]
+        if not operations:
+            return
         queued = [*operations, op("run.end")] if ends and len(operations) > 3 else operations
 
         def theirs() -> Any:
@@ -522,3 +524,29 @@ def test_every_operation_of_the_model_is_spelled() -> None:
 def test_names_of_errors() -> None:
     assert error_name(ModelError("RunActive")) == "RunNotActive"
     assert error_name(EngineError("x")) == "EngineError"
+
+
+def test_a_status_that_there_is_not() -> None:
+    with Database.open() as db:
+        run = db.begin_run()
+        for call in (lambda: db.end_run(run, "bogus"), lambda: db.list_runs(status="bogus")):
+            with pytest.raises(ValueRangeError, match="bogus"):
+                call()
+        with pytest.raises(EngineError):
+            db.end_run(run, "active")
+        assert db.run_status(run) == "active"
+
+
+def test_an_archived_run_changes_no_more() -> None:
+    with Database.open() as db:
+        run = db.begin_run(tags=["x"])
+        db.end_run(run)
+        db.add_tags(run, "y")
+        db.set_metadata(run, {"n": 1})
+        db.archive_run(run)
+        before = db.digest()
+        for call in (lambda: db.add_tags(run, "z"), lambda: db.set_metadata(run, {"n": 2})):
+            with pytest.raises(RunNotActive) as caught:
+                call()
+            assert caught.value.status == "archived"
+        assert db.digest() == before

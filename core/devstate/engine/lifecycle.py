@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .commit import Committer
-from .errors import EngineError
+from .errors import EngineError, ValueRangeError
 from .handles import RunHandle
 from .ids import RunId, RunLike, run_bytes, run_text
 from .owners import NOBODY
@@ -82,7 +82,7 @@ class RunLifecycle:
         self, run_id: RunLike, status: RunStatus | str = RunStatus.COMPLETED, reason: str | None = None
     ) -> None:
         """End a run as completed, failed or cancelled. Raises RunNotActive, RunNotFound."""
-        ended = RunStatus(status)
+        ended = _status(status)
         if ended not in (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED):
             raise EngineError(
                 f"a run does not end as {ended.value}", remedy="completed, failed or cancelled."
@@ -140,7 +140,7 @@ class RunLifecycle:
         self.refresh()
         with self._committer.lock:
             found = [self._runs.metadata(raw) for raw in self._runs.runs()]
-        wanted = RunStatus(status) if status is not None else None
+        wanted = _status(status) if status is not None else None
         of = run_text(run_bytes(parent)) if parent is not None else None
         return sorted(
             (
@@ -170,3 +170,12 @@ class RunLifecycle:
     def _update(self, run_id: RunLike, changes: Mapping[str, Any], status: RunStatus | None = None) -> None:
         operation = self._runs.update(changes, status.value if status is not None else None)
         self._commit(run_bytes(run_id), [operation])
+
+
+def _status(told: RunStatus | str) -> RunStatus:
+    try:
+        return RunStatus(told)
+    except ValueError:
+        raise ValueRangeError(
+            f"a run has no status {told!r}", remedy=f"Use one of {', '.join(RunStatus)}."
+        ) from None

@@ -48,6 +48,10 @@ class Owners:
             return handle in OPEN_HANDLES
         return not started or self._started(pid) in ("", started)
 
+    def lasts(self, owner: Sequence[Any] | None) -> bool:
+        """Whether it stays alive for as long as this handle is open: its own runs, and those that need nobody."""
+        return owner is not None and len(owner) >= 5 and (owner[4] == self.handle or owner[1] != self._host)
+
     def _started(self, pid: int) -> str:
         # The 22nd field, in ticks since the boot; the second holds the program's name, which may hold anything.
         text = self._text(f"/proc/{pid}/stat").rpartition(")")[2].split()

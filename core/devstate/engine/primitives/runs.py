@@ -101,6 +101,7 @@ class RunBook:
         "first_cv",
         "first_lsn",
         "last_cv",
+        "lasting",
         "last_lsn",
         "lsns",
         "orphaned",
@@ -115,6 +116,8 @@ class RunBook:
         self.owner: list[Any] | None = None
         self.writable = False
         self.orphaned = False
+        # The owner cannot die while this handle is open, so a write need not ask for it.
+        self.lasting = False
         self.tx_count = 0
         self.first_cv = self.last_cv = 0
         self.first_lsn = self.last_lsn = 0
@@ -142,6 +145,7 @@ class RunStore(MapPrimitive):
         self.books: dict[bytes, RunBook] = {}
         # Whether the process that owns a run is alive; replaced by a database that other processes share.
         self.owner_alive: Callable[[Sequence[Any] | None], bool] = lambda owner: True
+        self.owner_lasts: Callable[[Sequence[Any] | None], bool] = lambda owner: True
 
     # -- the contract of storage
 
@@ -224,7 +228,11 @@ class RunStore(MapPrimitive):
     def admit(self, run: bytes, lifecycle: bool, draft: Batch | None = None) -> None:
         book = self.books.get(run)
         if book is not None and book.writable and draft is None:
-            return
+            if book.lasting:
+                return
+            if self.owner_lasts(book.owner):
+                book.lasting = True
+                return
         if lifecycle:
             return  # the operation itself knows which step of life is next
         if book is None:
@@ -412,4 +420,4 @@ def _take_status(book: RunBook, fields: Mapping[str, Any]) -> None:
         return  # another field changed: its process is still gone
     book.status, book.owner = status, owner
     book.writable = status == "active"
-    book.orphaned = False
+    book.orphaned = book.lasting = False
