@@ -427,7 +427,7 @@ def _tx_ids(path: Path) -> list[bytes]:
     return found
 
 
-@pytest.mark.parametrize("rest", [b"\0" * 7, b"\x3f\0\0\0\x10\x01torn", b"\xff" * 40])
+@pytest.mark.parametrize("rest", [b"\0" * 7, b"\x3f\0\0\0\x10\x01torn", b"\xff" * 40, b"\xfe" * 5000])
 def test_the_tail_of_a_killed_writer_is_cut_by_the_next(path: Path, rest: bytes) -> None:
     with shared(path, segment_bytes=1 << 20) as one, shared(path, segment_bytes=1 << 20) as other:
         run = one.begin_run(owned=False)
