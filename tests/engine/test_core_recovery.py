@@ -25,7 +25,14 @@ from devstate.engine.errors import (
     UnsupportedFormat,
     WalCorruptionError,
 )
-from devstate.engine.framing import CommitMarker, encode_commit, frame_transaction, make_tx_id
+from devstate.engine.framing import (
+    CommitMarker,
+    SnapshotMark,
+    encode_commit,
+    frame_snapshot_mark,
+    frame_transaction,
+    make_tx_id,
+)
 from devstate.engine.identity import read_clean, read_identity, read_small
 from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.meta import CleanMark, decode_meta, encode_clean
@@ -246,7 +253,8 @@ def test_commits_that_vanished_after_a_clean_close_are_lost_data(tmp_path: Path)
 def test_bytes_without_a_commit_that_vanished_are_told_as_such(tmp_path: Path) -> None:
     db = database(tmp_path)
     fill(db, 2)
-    db.snapshot()  # its note in the log is behind the last commit
+    note = SnapshotMark(file="", wal_offset=0, cv=0, ts=0, crc32=0)
+    db.committer.append_note(frame_snapshot_mark(note))  # behind the last commit
     db.close()
     os.truncate(last_segment(tmp_path), commits(tmp_path)[-1].end)
     with pytest.raises(WalCorruptionError) as caught:
@@ -560,7 +568,7 @@ def test_numbers_of_transactions_are_not_used_again(tmp_path: Path) -> None:
     assert (found.next_tx, found.result.orphaned_transactions) == (71, 1)
     snapshot = read_snapshot(found.result.snapshot_used.path)
     assert snapshot.meta.next_tx == 4
-    os.truncate(log, found.end.end_lsn)
+    os.truncate(log, 0)  # the snapshot sealed the segment before it
     assert recovered(tmp_path).next_tx == 4
 
 

@@ -117,7 +117,8 @@ def test_bad_or_missing_indexes_are_passed_over_and_left_as_they_are(aged: Path,
         elif damage == "cut":
             index.write_bytes(data[:-3])
         elif damage == "flipped":
-            index.write_bytes(data[:70] + bytes([data[70] ^ 1]) + data[71:])
+            spot = min(70, len(data) - 1)
+            index.write_bytes(data[:spot] + bytes([data[spot] ^ 1]) + data[spot + 1 :])
         else:
             index.write_bytes(indexes[0].read_bytes() if index != indexes[0] else data)
     before = {file: file.read_bytes() for file in (aged / "history").iterdir()}

@@ -55,8 +55,9 @@ def test_a_run_deleted_meanwhile_is_in_the_snapshot_whole(tmp_path: Path) -> Non
     assert check(str(tmp_path / "db"), registry=builtin_registry()) == ()
 
     # The power cut: the log ends where the snapshot stands.
-    (segment,) = (tmp_path / "db/wal").iterdir()
+    segment, sealed_after = sorted((tmp_path / "db/wal").iterdir())
     os.truncate(segment, info.wal_offset)
+    sealed_after.unlink()
     (tmp_path / "db/CLEAN").unlink()
     with Database.open(tmp_path / "db") as db:
         assert db.last_cv == info.cv

@@ -24,7 +24,7 @@ from .history_index import HistoryIndexDamaged, read_index
 from .identity import read_clean, read_identity, read_small
 from .ids import run_text
 from .journal import first_kept_cv
-from .layout import CLEAN, META, history_folder, index_name, parse_index_name, snapshots_folder
+from .layout import CLEAN, META, history_folder, index_name, parse_index_name, snapshots_folder, wal_folder
 from .meta import Meta
 from .primitives.events import EventStore, first_bad
 from .recovery import Recovered, RecoveryBase, apply_transaction, load_snapshot, recover
@@ -249,9 +249,10 @@ class _Check:
 
     def _indexes(self, segments: Sequence[Segment]) -> Iterator[Finding]:
         folder = history_folder(self._root)
+        names = set(self._names(folder))
         for segment in segments:
-            if not segment.archived:
-                continue
+            if not segment.archived and index_name(segment.start) not in names:
+                continue  # one that is written to has none
             path = os.path.join(folder, index_name(segment.start))
             try:
                 wrong = self._index_is_wrong(path, segment)
@@ -276,7 +277,7 @@ class _Check:
             paths |= set(recovered.leftovers)
         history = history_folder(self._root)
         names = self._names(history)
-        segments = {name.removesuffix(".wal") for name in names}
+        segments = {name.removesuffix(".wal") for name in (*names, *self._names(wal_folder(self._root)))}
         for name in names:
             if parse_index_name(name) is not None and name.removesuffix(".idx") not in segments:
                 paths.add(os.path.join(history, name))

@@ -225,6 +225,16 @@ class Committer:
             return result, 0
         return result, self._publish(run, cv, ts, batch.entries, batch.installs, batch.size)
 
+    def seal(self) -> None:
+        """Let the next transaction begin a segment: what is before it is indexed and can move into history.
+
+        Raises DurabilityError.
+        """
+        with self.lock:
+            log = self.log
+            if log is not None and self.write_obstacle is None and log.end > log.segment_start:
+                log.rotate()
+
     def append_note(self, entry: bytes) -> None:
         """Append an entry that belongs to no transaction. Raises DurabilityError."""
         gate = self.gate

@@ -316,6 +316,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             files=self._files,
         )
         self._keeper.taken(info.wal_offset)
+        committer.seal()
         try:
             archive_segments(
                 root,

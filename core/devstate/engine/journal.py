@@ -163,11 +163,10 @@ def damaged_history(detail: str, path: str, lsn: int) -> WalCorruptionError:
 
 def _of_run(root: str, run: bytes, segment: Segment, reader: SegmentReader, files: Files) -> Iterator[int]:
     """The positions of a run's transactions in a segment."""
-    if segment.archived:
-        try:
-            index = read_index(os.path.join(history_folder(root), index_name(segment.start)), files)
-            if (index.start, index.end) == (segment.start, segment.end):
-                return iter(index.lsns(run, files))
-        except HistoryIndexDamaged:
-            pass  # it is derived: the segment says the same
+    try:
+        index = read_index(os.path.join(history_folder(root), index_name(segment.start)), files)
+        if (index.start, index.end) == (segment.start, segment.end):
+            return iter(index.lsns(run, files))
+    except HistoryIndexDamaged:
+        pass  # it is derived: the segment says the same
     return (commit.lsn for commit in commits_in(reader.load(segment), segment.start) if commit.run == run)

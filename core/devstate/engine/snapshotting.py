@@ -18,7 +18,7 @@ from devstate.durable.files import OS, Files
 from .envelope import TRANSACTION_COMMIT
 from .errors import DurabilityError, SnapshotCorruptError, UnknownEntryType, UnsupportedFormat
 from .framing import SnapshotMark, decode_commit, frame_snapshot_mark
-from .history_index import build_index, write_index
+from .history_index import HistoryIndexDamaged, build_index, read_index, write_index
 from .layout import history_folder, index_name, segment_name, snapshot_name, snapshots_folder, temp_name
 from .meta import Meta
 from .registry import Registry
@@ -188,8 +188,14 @@ def archive_segments(
 ) -> tuple[str, ...]:
     """Remove snapshots beyond the newest `keep` valid ones, and move the log before the oldest kept one away.
 
+    Sealed segments get their indexes, so that runs from before the snapshot are found without reading the log.
     With `degraded` nothing goes: data of kinds that are not loaded is in there. Returns what went. Raises OSError.
     """
+    if history.days != 0:
+        with SegmentReader(root, salt=salt, files=files) as reader:
+            for segment in list_segments(root, history=False, files=files):
+                if segment.start != active_start:
+                    _index(root, segment, reader, files)
     kept: list[int] = []
     surplus: list[str] = []
     for found in list_snapshots(root, files):
@@ -216,7 +222,7 @@ def archive_segments(
     with SegmentReader(root, salt=salt, files=files) as reader:
         for segment in list_segments(root, history=False, files=files):
             if segment.end <= horizon and segment.start != active_start:
-                _archive(root, segment, reader, history, files)
+                _archive(root, segment, history, files)
                 gone.append(segment.path)
         if history.days:
             gone += _expire(root, reader, now - int(history.days * _DAY_US), horizon, files)
@@ -233,23 +239,28 @@ def commits_in(data: bytes, base: int) -> Iterator[IndexedCommit]:
                 yield IndexedCommit(marker.run, marker.lsn, end, marker.cv, marker.ts)
 
 
-def _archive(
-    root: str, segment: Segment, reader: SegmentReader, history: HistoryPolicy, files: Files
-) -> None:
+def _archive(root: str, segment: Segment, history: HistoryPolicy, files: Files) -> None:
     if history.days == 0:
         files.unlink(segment.path)
         files.fsync_dir(os.path.dirname(segment.path))
         return
     folder = history_folder(root)
-    data = reader.load(segment)
-    write_index(
-        os.path.join(folder, index_name(segment.start)),
-        build_index(commits_in(data, segment.start), start=segment.start, end=segment.end),
-        files,
-    )
     files.replace(segment.path, os.path.join(folder, segment_name(segment.start)))
     files.fsync_dir(folder)
     files.fsync_dir(os.path.dirname(segment.path))
+
+
+def _index(root: str, segment: Segment, reader: SegmentReader, files: Files) -> None:
+    """See that a sealed segment has its index, which stays where it is when the segment moves."""
+    path = os.path.join(history_folder(root), index_name(segment.start))
+    try:
+        index = read_index(path, files)
+        if (index.start, index.end) == (segment.start, segment.end):
+            return
+    except HistoryIndexDamaged:
+        pass  # missing, or not to be believed
+    commits = commits_in(reader.load(segment), segment.start)
+    write_index(path, build_index(commits, start=segment.start, end=segment.end), files)
 
 
 def _expire(root: str, reader: SegmentReader, before: int, horizon: int, files: Files) -> list[str]:
