@@ -257,6 +257,9 @@ def test_going_on_where_others_got_to(root: str) -> None:
     assert (log.end, log.segment_start, log.room) == (19, 15, 0)
     log.append(b"!")
     assert (content(root), content(root, 15)) == (b"ours and theirs", b"next!")
+    (Path(wal_folder(root)) / segment_name(15)).write_bytes(b"next! half")
+    log.move(15, 20)
+    assert (log.end, content(root, 15)) == (20, b"next!")
     assert descriptors() <= before + 1
     log.close()
 

@@ -14,6 +14,7 @@ import pytest
 import devstate.engine.commit as commit_module
 from devstate.durable.faults import Fault, FaultyFiles
 from devstate.durable.files import OS
+from devstate.engine.builtin import builtin_registry
 from devstate.engine.database import Database
 from devstate.engine.errors import (
     ConflictError,
@@ -28,12 +29,21 @@ from devstate.engine.errors import (
     RunNotFound,
 )
 from devstate.engine.framing import split_tx_id
+from devstate.engine.ids import run_bytes
+from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.segments import SegmentReader, list_segments
 from devstate.engine.snapshotting import commits_in
 from devstate.engine.transactions import CommitInfo
 from engine_crash.driving import RUNS, opened
 
 A, B = RUNS[:2]
+
+
+class Tally(MapPrimitive):
+    type_id = 9
+    name = "tally"
+    puts = (0x80,)
+    deletes = (0x81,)
 
 
 class Clock:
@@ -504,6 +514,37 @@ def test_strict_readers_see_what_is_on_the_device(tmp_path: Path) -> None:
     assert seen == [(cv + 1, cv, 1)]
     assert (db.last_cv, committer.visible, db.kv.get(A, "k")) == (cv + 1, cv + 1, 2)
     assert not committer._unsynced and not db.primitives.versions.chained  # type: ignore[attr-defined]
+    db.close()
+
+
+def test_what_becomes_visible_ends_where_the_device_is(tmp_path: Path) -> None:
+    registry = builtin_registry().register(Tally)
+    db = opened(OS, str(tmp_path / "db"), mode="strict", owner=None, registry=registry)
+    db.begin_run(A)
+    committer: Any = db.committer
+    tally: Any = db.primitives.named("tally")
+    before = committer.visible
+    # Commits that nobody waits for.
+    ends = [committer.commit(run_bytes(A), [tally.put(0x80, "k", number)])[2] for number in range(3)]
+    seen = db.context(run_bytes(A))
+
+    def value() -> Any:
+        record = seen.record(tally, "k")
+        return None if record is None else tally.decode_value("k", record)[0]
+
+    assert value() is None
+    assert committer.cv == before + 3 and committer.visible == before
+    told = committer.log.syncing.on_advance
+    told(ends[0] - 1)
+    assert committer.visible == before
+    told(ends[0])
+    assert (committer.visible, value()) == (before + 1, 0)
+    told(ends[2] - 1)
+    assert (committer.visible, value()) == (before + 2, 1)
+    told(ends[0])
+    assert committer.visible == before + 2
+    told(ends[2] + 99)
+    assert (committer.visible, value()) == (before + 3, 2)
     db.close()
 
 
