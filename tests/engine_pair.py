@@ -258,14 +258,19 @@ class OtherThread:
 
 
 class InterleavedModel(OpenTransaction):
-    """The model's transaction, with one difference that the engine's text leaves open.
+    """The model's transaction, with two differences that the engine's text leaves open.
 
-    A delete that found nothing is queued all the same, and done at the commit like any blind write.
+    A transition that finds no cell has read that there is none. A delete that found nothing is queued all the same, and done at the commit like any blind write.
     """
 
     def do(self, name: str, /, *arguments: Any, now: int, **options: Any) -> Any:
         queued = len(self.operations)
-        result = super().do(name, *arguments, now=now, **options)
+        try:
+            result = super().do(name, *arguments, now=now, **options)
+        except ModelError:
+            if name == "state.transition":  # to be told that there is no such cell is to have read it
+                self._note(name, arguments, self.work.entries)
+            raise
         if name in ("kv.delete", "state.delete") and len(self.operations) == queued:
             self.operations.append(Operation(name, arguments, options))
         return result

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from itertools import combinations_with_replacement
 from pathlib import Path
@@ -256,6 +257,8 @@ def history_of(db: Database, *, threads: int, each: int, seed: int) -> tuple[lis
                 try:
                     for _ in range(dice.randint(1, 4)):
                         kind, key = dice.choice(("kv", "kv", "state", "json")), dice.choice(KEYS)
+                        if dice.random() < 0.2:
+                            time.sleep(0.0002)  # let the others in
                         if dice.random() < 0.55:
                             reads.append(((kind, key), read_of(tx, kind, key)))
                         elif all(place != (kind, key) for place, _ in writes):
