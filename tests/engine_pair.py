@@ -260,7 +260,8 @@ class OtherThread:
 class InterleavedModel(OpenTransaction):
     """The model's transaction, with two differences that the engine's text leaves open.
 
-    A transition that finds no cell has read that there is none. A delete that found nothing is queued all the same, and done at the commit like any blind write.
+    A transition that finds no cell has read that there is none. A delete that found nothing is queued all the same,
+    and done at the commit like any blind write.
     """
 
     def do(self, name: str, /, *arguments: Any, now: int, **options: Any) -> Any:
