@@ -1,0 +1,101 @@
+"""Mutants that change nothing anyone could notice, each with the reason. Named as in `mutants.Mutant.key`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+__all__ = ["EQUIVALENT"]
+
+_Key = tuple[str, str, str]
+_BLOCK = "how much is read, written or hashed at a time: the bytes are the same"
+_TASTE = "how much memory or how many tries to allow: the results are the same"
+
+
+def _all(reason: str, module: str, code: str, *changes: str) -> Iterator[tuple[_Key, str]]:
+    for change in changes:
+        yield (module, code, change), reason
+
+
+EQUIVALENT: dict[_Key, str] = dict(
+    [
+        *_all(_BLOCK, "segments", "_FIRST_READ: Final = 4096", "4096 to 4097", "4096 to 4095"),
+        *_all(
+            _BLOCK,
+            "snapshot_writing",
+            "_WRITE_BYTES: Final = 1 << 20",
+            *("1 to 2", "20 to 21", "20 to 19"),
+        ),
+        *_all(_BLOCK, "snapshot_reading", "_READ_BYTES: Final = 1 << 20", "1 to 2", "20 to 21", "20 to 19"),
+        *_all(_BLOCK, "repair", "_BLOCK = 1 << 20", "1 to 2", "20 to 21", "20 to 19"),
+        *_all(_BLOCK, "snapshot_writing", "size = 0", "0 to 1", "0 to -1"),
+        *_all(
+            "no section comes near that many records",
+            "snapshot_writing",
+            "_SECTION_RECORDS: Final = (1 << 32) - 1",
+            *("- to +", "1 to 2", "32 to 33", "32 to 31", "1 to 2 (2)", "1 to 0 (2)"),
+        ),
+        *_all(
+            "no snapshot comes near that size",
+            "snapshot_reading",
+            "_NO_LIMIT: Final = (1 << 63) - 1  # a snapshot is as large as the database",
+            *("- to +", "1 to 2", "63 to 64", "63 to 62", "1 to 2 (2)", "1 to 0 (2)"),
+        ),
+        *_all(
+            "254 types with names do not come near that size, and what does is refused by either limit",
+            "snapshot_reading",
+            "_SMALL_SECTION: Final = 1 << 20  # of meta and end, with names and counts of at most 254 types",
+            *("1 to 2", "20 to 21", "20 to 19"),
+        ),
+        *_all(
+            "more bytes than the longest header has change nothing of it",
+            "snapshot_reading",
+            "_LONGEST_ARRAY_HEADER: Final = 5",
+            "5 to 6",
+        ),
+        *_all(_TASTE, "commit", "_SETTLING_ATTEMPTS: Final = 100", "100 to 101", "100 to 99"),
+        *_all(
+            _TASTE,
+            "segments",
+            "_ATTEMPTS: Final = 3  # a segment moves once in its life, from wal/ to history/",
+            "3 to 4",
+        ),
+        *_all(
+            _TASTE,
+            "timeline",
+            "CHECKPOINT_BYTES = 64 << 20",
+            *("64 to 65", "64 to 63", "20 to 21", "20 to 19"),
+        ),
+        *_all(_TASTE, "timeline", "_RECORD_BYTES = 120", "120 to 121", "120 to 119"),
+        *_all(_TASTE, "timeline", "self._interval *= 2", "2 to 3"),
+        *_all(
+            "an estimate of memory, off by one record",
+            "timeline",
+            "self._stepper, self._entries = Stepper(self._registry.instances(), self._run), 0",
+            *("0 to 1", "0 to -1"),
+        ),
+        *_all(
+            "descriptor 0 is another file's as long as the program has its input",
+            "wal_writer",
+            "if self._fd >= 0:",
+            *("0 to 1", ">= to >"),
+        ),
+        *_all(
+            "one more look, which finds the same",
+            "following",
+            "moved = segment.start == self.start",
+            "== to !=",
+        ),
+        *_all(
+            "the way that is not for the hottest path comes to the same",
+            "map_primitive",
+            "blind = True",
+            "True to False",
+        ),
+        *_all(
+            "the indexes of archived segments are written again, as they were",
+            "snapshotting",
+            "for segment in list_segments(root, history=False, files=files):",
+            "False to True",
+        ),
+    ]
+)
