@@ -9,7 +9,8 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from devstate.engine.commit import Committer, Position
+from devstate.engine.commit import Committer
+from devstate.engine.commit_parts import Position
 from devstate.engine.context import RunContext
 from devstate.engine.memory_log import MemoryLog
 from devstate.engine.registry import Primitives, Registry

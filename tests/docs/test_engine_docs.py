@@ -59,6 +59,11 @@ def entropy(size: int) -> bytes:
     return (SALT * 4)[:size]
 
 
+def log_of(root: Path) -> bytes:
+    """The whole log: its segments one after the other."""
+    return b"".join(path.read_bytes() for path in sorted((root / "wal").iterdir()))
+
+
 def make_sample(root: str) -> dict[str, bytes]:
     """A database whose log holds an entry of each type; its vectors by the names on the pages."""
     db = Database.open(root, now=lambda: TS, entropy=entropy, owner=OWNER)
@@ -82,7 +87,7 @@ def make_sample(root: str) -> dict[str, bytes]:
     info = db.snapshot()
     db.end_run(RUN_TEXT)
     db.close()
-    data = Path(root, SEGMENT).read_bytes()
+    data = log_of(Path(root))
     names = {0x10: "KvPut", 0x11: "KvDelete", 0x20: "JsonCreate", 0x21: "JsonSet", 0x22: "JsonDelete",
              0x23: "JsonPatch", 0x30: "EventAppend", 0x40: "StateInit", 0x41: "StateSet",
              0x42: "StateTransition", 0x50: "TraceRecord", 0x60: "RunCreate", 0x61: "RunUpdate",
@@ -193,7 +198,7 @@ def test_the_fields_of_a_run_in_their_order(sample: dict[str, bytes]) -> None:
 def test_a_reader_written_from_the_page(sample: dict[str, bytes], tmp_path: Path) -> None:
     """The envelope, the marker and the density of versions, with nothing but struct, zlib and msgpack."""
     make_sample(str(tmp_path / "db"))
-    data = (tmp_path / "db" / SEGMENT).read_bytes()
+    data = log_of(tmp_path / "db")
     held: dict[bytes, list[tuple[int, bytes]]] = {}
     position = last = 0
     while position < len(data):

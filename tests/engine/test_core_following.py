@@ -13,7 +13,8 @@ import pytest
 from devstate.durable.faults import Fault, FaultyFiles
 from devstate.durable.files import OS
 from devstate.engine.builtin import builtin_registry
-from devstate.engine.commit import Committer, Position
+from devstate.engine.commit import Committer
+from devstate.engine.commit_parts import Position
 from devstate.engine.database import Database
 from devstate.engine.errors import DurabilityError, EngineError, WalCorruptionError
 from devstate.engine.following import Follower, Stranded

@@ -19,6 +19,7 @@ from devstate.engine.json_edit import (
     check_document_limits,
     delete_at,
     get_at,
+    get_in,
     set_at,
     written_path,
 )
@@ -334,3 +335,16 @@ def test_an_array_that_grew_too_long_is_found() -> None:
                 with pytest.raises(EngineLimitExceeded) as caught:
                     check_document_limits(doc, at)
                 assert (caught.value.what, caught.value.found) == ("array length", 1_000_001)
+
+
+@given(DOCS, PATHS)
+def test_reading_an_encoded_document_is_reading_the_decoded_one(doc: Any, path: Any) -> None:
+    raw = encode_json(doc)
+    try:
+        expected = get_at(doc, path)
+    except PathError as error:
+        with pytest.raises(type(error)) as caught:
+            get_in(raw, path)
+        assert str(caught.value) == str(error)
+    else:
+        assert same_value(get_in(raw, path), expected)

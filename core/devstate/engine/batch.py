@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
+import msgspec
+
 from .versions import Record, visible_at
 
 if TYPE_CHECKING:
     from .primitive import Key, StoragePrimitive
 
-__all__ = ["Batch", "Draft", "Entry", "Install", "Operation"]
+__all__ = ["Batch", "Draft", "Entry", "Install", "Operation", "PutValue"]
+
+_pack = msgspec.msgpack.Encoder().encode
+_raw = msgspec.Raw
 
 Entry: TypeAlias = tuple[int, bytes]
 Install: TypeAlias = "tuple[StoragePrimitive, Key, Record]"
@@ -44,11 +49,44 @@ class Operation:
         """
 
 
+class PutValue(Operation):
+    """Write a record of one value: `[run, key, cv, ts, value]`. It depends on nothing; the last one wins."""
+
+    __slots__ = ("_entry_type", "_key", "_primitive", "_value")
+    blind = True
+
+    def __init__(self, primitive: StoragePrimitive, entry_type: int, key: Key, value: bytes) -> None:
+        self._primitive = primitive
+        self._entry_type = entry_type
+        self._key = key
+        self._value = value
+
+    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
+        payload = _pack((run, self._key, cv, ts, _raw(self._value)))
+        return (
+            (self._entry_type, payload),
+            (self._primitive, self._key, (cv, self._value, ts, None, None)),
+            cv,
+        )
+
+    def stage(self, batch: Batch) -> int:
+        if batch.draft:  # nothing is written yet, so nothing is encoded
+            record = (batch.cv, self._value, batch.ts, None, None)
+            batch.pending[self._primitive.type_id, self._key] = record
+            return batch.cv
+        entry, install, cv = self.entry(batch.run, batch.cv, batch.ts)
+        batch.add(*entry, *install)
+        return cv
+
+
 class Batch:
     """The entries and records of one transaction at commit version `cv`, in order.
 
     `notes` is for primitives that count within a transaction. All stages run under the commit lock.
     """
+
+    # Whether this is what an open transaction sees: its entries are never written.
+    draft: ClassVar[bool] = False
 
     __slots__ = ("cv", "entries", "installs", "many", "notes", "pending", "run", "size", "ts")
 
@@ -99,6 +137,8 @@ class Draft(Batch):
 
     Its commit version is one that no reader has; it is only ever compared with itself.
     """
+
+    draft = True
 
     __slots__ = ("start",)
 

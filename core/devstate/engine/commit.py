@@ -12,17 +12,17 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
-from .batch import Batch, Entry, Install, Operation
+import msgspec
+
+from .batch import Batch, Entry, Install, Operation, PutValue
+from .commit_parts import Gate, Position, read_only, too_much
 from .context import scanned
 from .errors import (
-    DatabaseClosed,
     DurabilityError,
     EngineError,
-    EngineLimitExceeded,
     ImplicitWriteInTransaction,
-    ReadOnlyError,
 )
 from .framing import frame_transaction
 from .memory_log import MemoryLog
@@ -44,29 +44,8 @@ MAX_TRANSACTION_ENTRIES: Final = 1_000_000
 _SETTLING_ATTEMPTS: Final = 100
 
 
-class Position:
-    """Where the sequence of commits stands: version and time (us) of the last one, next transaction number."""
-
-    __slots__ = ("cv", "sequence", "ts")
-
-    def __init__(self, cv: int = 0, ts: int = 0, sequence: int = 1) -> None:
-        self.cv = cv
-        self.ts = ts
-        self.sequence = sequence
-
-
-class Gate(Protocol):
-    """What several processes on one database put round each commit."""
-
-    def __enter__(self) -> object:
-        """Exclude the others and take in what they committed."""
-        ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-    def follow(self) -> None:
-        """Take in what others committed, without excluding them."""
-        ...
+_pack = msgspec.msgpack.Encoder().encode
+_raw = msgspec.Raw
 
 
 class Committer:
@@ -209,6 +188,24 @@ class Committer:
             self.log.sync_through(end)
         return result
 
+    def put(self, run: bytes, primitive: StoragePrimitive, entry_type: int, key: Key, value: bytes) -> int:
+        """`write` of a `PutValue` without an object for it: the hottest path there is. The commit version."""
+        if self.gate is not None or self.transactions:
+            return self.write(run, PutValue(primitive, entry_type, key, value))
+        with self.lock:
+            if self.write_obstacle is not None:
+                raise self.write_obstacle()
+            self._admit(run, False)
+            now, ts, cv = self.now(), self.ts, self.cv + 1
+            if now > ts:
+                ts = now
+            payload = _pack((run, key, cv, ts, _raw(value)))
+            install = (primitive, key, (cv, value, ts, None, None))
+            end = self._publish(run, cv, ts, ((entry_type, payload),), (install,), len(payload))
+        if self.strict and self.log is not None:
+            self.log.sync_through(end)
+        return cv
+
     def _write(self, run: bytes, operation: Operation) -> tuple[Any, int]:
         if self.write_obstacle is not None:
             raise self.write_obstacle()
@@ -216,7 +213,7 @@ class Committer:
         now, ts, cv = self.now(), self.ts, self.cv + 1
         if now > ts:
             ts = now
-        if operation.blind:  # the hottest path there is: no batch is made for it
+        if operation.blind:  # no batch is made for it
             entry, install, result = operation.entry(run, cv, ts)
             return result, self._publish(run, cv, ts, (entry,), (install,), len(entry[1]))
         batch = Batch(run, cv, ts, many=False)
@@ -279,7 +276,7 @@ class Committer:
         if not batch.entries:
             return batch, results, 0
         if len(batch.entries) > MAX_TRANSACTION_ENTRIES:
-            raise _too_much("entries", MAX_TRANSACTION_ENTRIES, len(batch.entries))
+            raise too_much("entries", MAX_TRANSACTION_ENTRIES, len(batch.entries))
         end = self._publish(run, batch.cv, batch.ts, batch.entries, batch.installs, batch.size)
         return batch, results, end
 
@@ -290,7 +287,7 @@ class Committer:
         log, memory, sequence = self.log, self.memory, self.sequence
         if log is not None:
             if size > MAX_TRANSACTION_BYTES:
-                raise _too_much("bytes", MAX_TRANSACTION_BYTES, size)
+                raise too_much("bytes", MAX_TRANSACTION_BYTES, size)
             # The position is part of the marker, so the place must be known before the bytes: rotation comes first.
             if log.end + size >= log.room:
                 log.make_room(size)
@@ -432,19 +429,3 @@ class Committer:
         """Refuse everything from now on."""
         self.obstacle = self.write_obstacle = obstacle
         self.visible = -1
-
-
-def _too_much(what: str, limit: int, found: int) -> EngineLimitExceeded:
-    return EngineLimitExceeded(
-        f"the transaction holds {found:,} {what}", what=f"transaction {what}", limit=limit, found=found
-    )
-
-
-def closed() -> EngineError:
-    """The answer of a database after `close`."""
-    return DatabaseClosed("the database is closed", remedy="Open it again.")
-
-
-def read_only() -> EngineError:
-    """The answer of a database opened to be read."""
-    return ReadOnlyError("the database is open read-only", remedy="Open it without read_only to write.")

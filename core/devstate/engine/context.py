@@ -41,6 +41,13 @@ class Context(Protocol):
         """Commit the operation at once, or queue it; its result (provisional within a transaction)."""
         ...
 
+    def put(self, primitive: StoragePrimitive, entry_type: int, key: Key, value: bytes) -> int:
+        """Write a record of one value (`devstate.engine.batch.PutValue`).
+
+        Its commit version; 0 within a transaction, where that is not known yet.
+        """
+        ...
+
     def now(self) -> int:
         """The reader's time in microseconds; for expiry, never for what is written."""
         ...
@@ -90,6 +97,9 @@ class RunContext:
 
     def write(self, operation: Operation) -> Any:
         return self._committer.write(self.run, operation)
+
+    def put(self, primitive: StoragePrimitive, entry_type: int, key: Key, value: bytes) -> int:
+        return self._committer.put(self.run, primitive, entry_type, key, value)
 
     def now(self) -> int:
         return self._committer.now()

@@ -15,7 +15,8 @@ from devstate.durable.files import OS, Files
 from devstate.errors import DevStateError
 
 from .builtin import builtin_registry
-from .commit import Committer, closed
+from .commit import Committer
+from .commit_parts import closed
 from .context import RunContext
 from .durability import Durability
 from .errors import (

@@ -26,7 +26,8 @@ from .inspection_index import Damage, Mark, SegmentIndex
 from .layout import LOCK, META
 from .meta import CleanMark, Meta, decode_meta
 from .owners import Owners
-from .recovery import Recovered, RecoveryOptions, RecoveryResult, recover
+from .recovery import Recovered, recover
+from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .reports import CorruptionReport, WalkEnd, reason_in_words
 from .segments import Segment, list_segments, stray_files

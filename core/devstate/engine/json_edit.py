@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
+
 from .errors import EngineLimitExceeded, JsonTypeError, PathError, ValueTypeError
 from .json_path import ARRAY_LIMIT, Path, as_path, short_place
 from .values import JSON_DEPTH, Value, decode_value, encode_checked
@@ -21,12 +23,16 @@ __all__ = [
     "check_document_limits",
     "delete_at",
     "get_at",
+    "get_in",
     "set_at",
     "written_path",
 ]
 
 SET = 0
 DELETE = 1
+
+_members = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode
+_elements = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 
 Op: TypeAlias = Sequence[Any]
 """`[SET, path, value]` or `[DELETE, path]`, as the log holds them; a path may also be given as text."""
@@ -52,6 +58,17 @@ def get_at(doc: Value, path: Path) -> Value:
                 raise _absent(path, depth)
             node = node[step]
     return node
+
+
+def get_in(raw: bytes, path: Path) -> Value:
+    """`get_at` of an encoded document, without decoding what is not on the way. Raises as `get_at`."""
+    part: bytes | msgspec.Raw = raw
+    try:
+        for step in path:
+            part = _members(part)[step] if isinstance(step, str) else _elements(part)[step]
+    except (msgspec.DecodeError, LookupError):
+        return get_at(decode_value(raw), path)  # which says what is wrong, and where
+    return decode_value(memoryview(part))
 
 
 def set_at(doc: Value, path: Path, value: Value) -> Value:

@@ -12,7 +12,8 @@ from devstate.durable import atomic_replace, ensure_folder
 from devstate.durable.files import Files, retried
 from devstate.errors import InputUnreadable, StorageFault
 
-from .commit import Committer, Position, read_only
+from .commit import Committer
+from .commit_parts import Position, read_only
 from .durability import Durability
 from .errors import DurabilityError, EngineError, NotADatabase, NotDurableError
 from .following import Follower

@@ -15,7 +15,7 @@ from weakref import ref
 
 import msgspec
 
-from .batch import Draft, Operation
+from .batch import Draft, Operation, PutValue
 from .context import scanned
 from .errors import (
     AlreadyExists,
@@ -190,6 +190,10 @@ class Transaction:
         result = operation.stage(self._draft)
         self._operations.append(operation)
         return result
+
+    def put(self, primitive: StoragePrimitive, entry_type: int, key: Key, value: bytes) -> int:
+        self.write(PutValue(primitive, entry_type, key, value))
+        return 0
 
     def now(self) -> int:
         return self._committer.now()

@@ -23,7 +23,7 @@ from devstate.engine.errors import (
     PathError,
     ValueTypeError,
 )
-from devstate.engine.json_edit import get_at
+from devstate.engine.json_edit import get_in
 from devstate.engine.json_path import Path, as_path, format_path, overlaps
 from devstate.engine.map_primitive import DELETED, MapPrimitive, stored
 from devstate.engine.primitive import Key
@@ -349,11 +349,8 @@ class Json:
                 raise _absent(key)
             check_key(key)
             return default
-        doc = decode_value(record[1])
-        if not steps:
-            return doc
         try:
-            return get_at(doc, steps)
+            return get_in(record[1], steps) if steps else decode_value(record[1])
         except PathError:
             if default is _MISSING:
                 raise

@@ -100,22 +100,20 @@ class KvStore(MapPrimitive):
         return Kv(context, self)
 
 
-class _Put(Operation):
+class _PutFor(Operation):
+    """Write a value that expires."""
+
     __slots__ = ("_key", "_store", "_ttl", "_value")
     blind = True
 
-    def __init__(self, store: KvStore, key: str, value: bytes, ttl: int | None) -> None:
+    def __init__(self, store: KvStore, key: str, value: bytes, ttl: int) -> None:
         self._store = store
         self._key = key
         self._value = value
         self._ttl = ttl
 
     def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
-        key, value = self._key, self._value
-        if self._ttl is None:
-            payload = _pack((run, key, cv, ts, _raw(value)))
-            return (PUT, payload), (self._store, key, (cv, value, ts, None, None)), cv
-        expires = ts + self._ttl
+        key, value, expires = self._key, self._value, ts + self._ttl
         payload = _pack((run, key, cv, ts, _raw(value), expires))
         return (PUT, payload), (self._store, key, (cv, value, ts, expires, None)), cv
 
@@ -179,9 +177,9 @@ class Kv:
         Returns the commit version; within a transaction that is not known yet, and 0.
         """
         check_key(key)
-        cv = self._context.write(
-            _Put(self._store, key, encode_value(value), None if ttl is None else _micros(ttl))
-        )
+        if ttl is None:
+            return self._context.put(self._store, PUT, key, encode_value(value))
+        cv = self._context.write(_PutFor(self._store, key, encode_value(value), _micros(ttl)))
         return cv if cv < 1 << 63 else 0
 
     def delete(self, key: str) -> bool:

@@ -101,8 +101,8 @@ class RunBook:
         "first_cv",
         "first_lsn",
         "last_cv",
-        "lasting",
         "last_lsn",
+        "lasting",
         "lsns",
         "orphaned",
         "owner",
@@ -227,7 +227,12 @@ class RunStore(MapPrimitive):
 
     def admit(self, run: bytes, lifecycle: bool, draft: Batch | None = None) -> None:
         book = self.books.get(run)
-        if book is not None and book.writable and draft is None:
+        # What a transaction queued decides only where it changes the run itself.
+        if (
+            book is not None
+            and book.writable
+            and (draft is None or (self.type_id, None) not in draft.pending)
+        ):
             if book.lasting:
                 return
             if self.owner_lasts(book.owner):
