@@ -311,8 +311,9 @@ class Events:
     """The events of one run. A type is a text of 1 to 256 bytes of UTF-8; payloads are `devstate.engine.Value`.
 
     Reads and appends do not conflict with another transaction (reads of a serializable one do): numbers and hashes
-    are given at the commit, so what `append` returns within a transaction is provisional. Writes raise ValueTypeError, ValueRangeError,
-    EngineLimitExceeded, RunNotActive, DurabilityError; everything raises RunNotFound and DatabaseClosed.
+    are given at the commit, so what `append` returns within a transaction is provisional. Writes raise
+    ValueTypeError, ValueRangeError, EngineLimitExceeded, RunNotActive, DurabilityError; everything raises
+    RunNotFound and DatabaseClosed.
     """
 
     __slots__ = ("_context", "_store")
