@@ -311,6 +311,28 @@ def test_an_empty_segment_that_moves_is_found_again(path: Path) -> None:
     follower.close()
 
 
+def test_a_segment_that_cannot_be_caught_strands_its_follower(path: Path, log: list[bytes]) -> None:
+    follower = standing(path, empty(), Fault("open", 1, error=errno.ENOENT, lasting=True))
+    with pytest.raises(Stranded):
+        follower.catch_up(alone=False)
+    committer = empty()
+    gone = Fault("open", 1, error=errno.ENOENT), Fault("open", 2, error=errno.ENOENT)
+    follower = standing(path, committer, *gone)
+    follower.catch_up(alone=False)
+    assert committer.cv == 5
+    follower.close()
+
+
+def test_what_is_cut_while_it_is_read_is_not_yet_there(path: Path, log: list[bytes]) -> None:
+    committer = empty()
+    follower = standing(path, committer, Fault("pread", 1, short=0))
+    follower.catch_up(alone=False)
+    assert committer.cv in (0, 5)
+    follower.catch_up(alone=False)
+    assert committer.cv == 5
+    follower.close()
+
+
 # -- writers that share a database
 
 
@@ -415,3 +437,36 @@ def test_what_was_followed_is_what_opening_finds(path: Path, log: list[bytes]) -
             db.committer.ts,
             db.committer.sequence,
         )
+
+
+def test_every_way_of_looking_sees_what_others_committed(path: Path) -> None:
+    with sharing(path) as one, sharing(path, seed=2) as other:
+        one.begin_run(A)
+        looks = {
+            "keys": lambda db: db.kv.keys(A),
+            "items": lambda db: dict(db.kv.items(A)),
+            "count": lambda db: db.kv.count(A),
+            "get": lambda db: db.kv.get(A, "k"),
+            "get_many": lambda db: db.kv.get_many(A, ["k", "l"]),
+            "exists": lambda db: db.kv.exists(A, "k"),
+            "entry": lambda db: db.kv.get_entry(A, "k").cv,
+            "documents": lambda db: db.json.keys(A),
+            "document": lambda db: db.json.get(A, "d", "$.n"),
+            "cells": lambda db: db.state.names(A),
+            "cell": lambda db: db.state.read(A, "s").ver,
+            "events": lambda db: [event.seq for event in db.events.range(A)],
+            "length": lambda db: db.events.len(A),
+            "spans": lambda db: db.traces.count(A),
+            "status": lambda db: db.run_metadata(A).last_cv,
+            "begin": lambda db: db.transaction(A).kv.get("k"),
+        }
+        for number, (name, look) in enumerate(looks.items()):
+            one.kv.put(A, "k", number)
+            one.kv.put(A, f"k{number}", number)
+            one.json.set(A, "d", "$.n", number)
+            one.json.set(A, f"d{number}", "$", number)
+            one.state.set(A, "s", number)
+            one.state.set(A, f"s{number}", number)
+            one.events.append(A, "e", number)
+            one.traces.record(A, "query", "q")
+            assert look(other) == look(one), name

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
+import msgspec
 import pytest
 
 from devstate.durable.faults import Fault, FaultyFiles
 from devstate.durable.files import OS
+from devstate.engine.builtin import builtin_registry
 from devstate.engine.envelope import (
     BAD_CHECKSUM,
     BAD_LENGTH,
@@ -24,6 +27,7 @@ from devstate.engine.envelope import (
 from devstate.engine.errors import WalCorruptionError
 from devstate.engine.framing import frame_abort, make_tx_id
 from devstate.engine.layout import history_folder, segment_name, wal_folder
+from devstate.engine.map_primitive import MapPrimitive, Put
 from devstate.engine.scan import ListedEntry, Region, damaged_entry, next_entry, scan_entries
 from devstate.engine.segments import SegmentReader, list_segments, stray_files
 from devstate.engine.snapshot_file import array_header, encode_array_header
@@ -501,3 +505,62 @@ def test_looking_back_ends_at_the_first_step() -> None:
         assert line.find(key=0) is None and line.find(key=0, start=1) == 3
         line.seek(0)
         assert line.find(key="k", backwards=True) is None
+
+
+class Tally(MapPrimitive):
+    type_id = 9
+    name = "tally"
+    puts = (0x80,)
+    deletes = (0x81,)
+
+
+class Unlisted(Tally):
+    """A kind that cannot look up a single record."""
+
+    def latest(self, run: bytes, key: Any) -> Any:
+        raise NotImplementedError
+
+
+class Oddly(Put):
+    """An entry whose key is none that a kind of today could have."""
+
+    def entry(self, run: bytes, cv: int, ts: int) -> Any:
+        (kind, _), install, result = super().entry(run, cv, ts)
+        return (kind, msgspec.msgpack.encode([run, 1.5, cv, ts])), install, result
+
+
+def test_steps_of_kinds_that_are_not_there_or_tell_little(tmp_path: Path) -> None:
+    with open_db(tmp_path, registry=builtin_registry().register(Tally)) as db:
+        run = db.begin_run()
+        tally: Any = db.primitives.named("tally")
+        for operation in (tally.put(0x80, "n", 1), Oddly(tally, 0x80, "n", ())):
+            with db.transaction(run) as tx:
+                tx.write(operation)
+                tx.kv.put("k", 1)
+        assert db.timeline(run).find(key="n") == 2
+    with open_db(tmp_path, read_only=True) as db:
+        line = db.timeline(run)
+        assert line.find(key="n") is None and line.find(key="k") == 2
+        for step, key in ((2, "n"), (3, None)):
+            told = db.replay_run(run, step=step).changes
+            assert [(one.primitive, one.key) for one in told][1] == ("kv", "k")
+            assert (told[0].op, told[0].key, told[0].primitive) == ("unknown", key, "")
+    with open_db(registry=builtin_registry().register(Unlisted)) as db:
+        run = db.begin_run()
+        kind: Any = db.primitives.named("tally")
+        with db.transaction(run) as tx:
+            tx.write(kind.put(0x80, "n", 1))
+        told = db.replay_run(run, step=2).changes
+        assert (told[0].primitive, told[0].key, told[0].before) == ("tally", "n", None)
+
+
+def test_a_segment_that_cannot_be_caught_is_missing(root: str) -> None:
+    write_segment(root, 0, joined(LOG))
+    files = FaultyFiles(OS, [Fault("open", 1, error=errno.ENOENT, lasting=True)])
+    with SegmentReader(root, files=files) as reader, pytest.raises(WalCorruptionError) as caught:
+        reader.read(0, 4)
+    assert caught.value.report is not None and caught.value.report.reason == "missing"
+    assert files.counts["open"] == 3
+    files = FaultyFiles(OS, [Fault("open", 1, error=errno.ENOENT), Fault("open", 2, error=errno.ENOENT)])
+    with SegmentReader(root, files=files) as reader:
+        assert reader.read(0, 4) == joined(LOG)[:4]

@@ -21,6 +21,7 @@ from devstate.engine.envelope import encode_entry
 from devstate.engine.errors import (
     DurabilityError,
     NoRecoveryBaseError,
+    SnapshotCorruptError,
     UnknownEntryType,
     UnsupportedFormat,
     WalCorruptionError,
@@ -36,7 +37,7 @@ from devstate.engine.framing import (
 from devstate.engine.identity import read_clean, read_identity, read_small
 from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.meta import CleanMark, decode_meta, encode_clean
-from devstate.engine.recovery import recover
+from devstate.engine.recovery import load_snapshot, recover
 from devstate.engine.recovery_result import RecoveryOptions
 from devstate.engine.repair import cut_log, repair
 from devstate.engine.segments import SegmentReader, list_segments
@@ -515,6 +516,21 @@ def test_without_a_base_everything_that_was_tried_is_said(tmp_path: Path) -> Non
         os.unlink(segment.path)
     with pytest.raises(NoRecoveryBaseError, match="there is none"):
         recovered(tmp_path)
+
+
+def test_a_snapshot_of_another_position_than_was_asked_for_is_not_loaded(tmp_path: Path) -> None:
+    db = database(tmp_path)
+    fill(db, 1)
+    info = db.snapshot()
+    salt = db.committer.salt
+    db.close()
+    copied = tmp_path / "copied"
+    copied.write_bytes(Path(info.path).read_bytes())
+    registry = builtin_registry()
+    assert load_snapshot(str(copied), info.wal_offset, registry, Versions, salt, OS).cv == info.cv
+    with pytest.raises(SnapshotCorruptError) as caught:
+        load_snapshot(str(copied), info.wal_offset + 1, registry, Versions, salt, OS)
+    assert caught.value.reason == "name"
 
 
 # -- figures

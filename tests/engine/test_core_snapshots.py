@@ -12,6 +12,7 @@ import pytest
 
 from devstate.durable.faults import Fault, FaultyFiles
 from devstate.durable.files import OS
+from devstate.durable.simulated import SimulatedFiles
 from devstate.engine.builtin import builtin_registry
 from devstate.engine.database import Database
 from devstate.engine.envelope import SNAPSHOT_MARKER, TRANSACTION_COMMIT
@@ -20,7 +21,9 @@ from devstate.engine.framing import SnapshotMark, decode_snapshot_mark
 from devstate.engine.layout import parse_segment_name, parse_snapshot_name
 from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.segments import list_segments
-from devstate.engine.snapshot_reading import read_snapshot
+from devstate.engine.snapshot_file import SnapshotMeta
+from devstate.engine.snapshot_reading import check_snapshot, iter_records, read_snapshot
+from devstate.engine.snapshot_writing import write_snapshot
 from devstate.engine.snapshotting import (
     HistoryPolicy,
     SnapshotPolicy,
@@ -509,3 +512,49 @@ def test_a_snapshot_beside_writers_is_of_one_moment(tmp_path: Path) -> None:
     at_that_moment = database(tmp_path)
     assert at_that_moment.digest() == digest
     at_that_moment.close()
+
+
+def test_a_large_file_is_written_in_pieces_of_which_none_is_lost() -> None:
+    """Around the size at which what waits is written: with nothing left for the end, a little, or all."""
+    meta = SnapshotMeta(b"u" * 16, b"s" * 8, 1, 2, 3, 0, {})
+    for size in range((1 << 20) - 180, (1 << 20) + 20, 2):
+        files = SimulatedFiles()
+        records = [b"\xc6" + (size - 5).to_bytes(4, "big") + bytes(size - 5)]
+        info = write_snapshot(
+            "/s",
+            timestamp=3,
+            wal_offset=9,
+            meta=meta,
+            sections=[(1, records)],
+            files=files,
+            section_bytes=1 << 21,
+        )
+        assert check_snapshot("/s", files) == info and info.records == {1: 1}
+    files = SimulatedFiles()
+    many = [b"\xc6" + (299_995).to_bytes(4, "big") + bytes([number]) * 299_995 for number in range(9)]
+    info = write_snapshot(
+        "/s", timestamp=3, wal_offset=9, meta=meta, sections=[(1, many)], files=files, section_bytes=400_000
+    )
+    contents = read_snapshot("/s", files=files)
+    assert contents.info == info and info.records == {1: 9}
+    assert [bytes(record) for _, section in contents.sections for record in iter_records(section)] == many
+
+
+def test_an_index_of_another_segment_is_written_anew(tmp_path: Path) -> None:
+    db = database(tmp_path, segment_bytes=400, snapshots=policy(keep=9))
+    fill(db, 1)
+    db.snapshot()
+    fill(db, 9, first=1)
+    db.snapshot()
+    sealed = [start for start in starts(tmp_path, "wal") if start != db.committer.log.segment_start]  # type: ignore[union-attr]
+    indexes = [tmp_path / "history" / f"{start:020d}.idx" for start in sealed]
+    assert len(indexes) > 3
+    right = [path.read_bytes() for path in indexes]
+    indexes[0].write_bytes(right[1])
+    indexes[1].write_bytes(right[1][:-1])
+    indexes[2].unlink()
+    untouched = indexes[3].stat().st_mtime_ns
+    assert archived(tmp_path, db, keep=9) == ()
+    assert [path.read_bytes() for path in indexes] == right
+    assert indexes[3].stat().st_mtime_ns == untouched
+    db.close()

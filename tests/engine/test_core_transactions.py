@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -186,6 +187,49 @@ def test_a_transaction_that_was_committed_in_its_block_is_not_committed_again(db
         with pytest.raises(DatabaseClosed):
             use()
     assert idle(db)
+
+
+def test_a_transaction_that_is_forgotten_frees_its_thread(db: Database) -> None:
+    db.transaction(A)
+    gc.collect()
+    db.kv.put(A, "a", 1)
+    assert idle(db)
+    db.transaction(A)
+    gc.collect()
+    with db.transaction(A) as tx:
+        assert tx.kv.get("a") == 1
+    assert idle(db)
+
+
+def test_nothing_can_be_done_with_a_closed_database(db: Database) -> None:
+    db.kv.put(A, "a", 1)
+    span = db.traces.record(A, "query", "q")
+    handle = db.handle(A)
+    db.close()
+    uses: tuple[Callable[[], Any], ...] = (
+        lambda: handle.kv.get("a"),
+        lambda: handle.kv.get_many(["a"]),
+        lambda: handle.kv.keys(),
+        lambda: handle.kv.count(),
+        lambda: handle.kv.exists("a"),
+        lambda: handle.kv.put("a", 2),
+        lambda: handle.json.keys(),
+        lambda: handle.json.get("d"),
+        lambda: handle.state.names(),
+        lambda: handle.state.get("s"),
+        lambda: handle.events.len(),
+        lambda: list(handle.events.range()),
+        lambda: handle.traces.count(),
+        lambda: handle.traces.get(span),
+        lambda: handle.transaction(),
+        lambda: db.list_runs(),
+        lambda: db.refresh(),
+        lambda: db.flush(),
+        lambda: db.snapshot(),
+    )
+    for use in uses:
+        with pytest.raises(DatabaseClosed):
+            use()
 
 
 def test_a_failed_beginning_leaves_nothing(db: Database) -> None:
@@ -598,6 +642,9 @@ def test_an_interrupt_while_a_commit_is_installed_changes_nothing_of_it(
     committer._install = install
     assert committer.cv == cv + 1 and not committer.installing
     assert committer.write_obstacle is None
+    if kind != "memory":
+        db.flush()
+    assert db.kv.get(A, "k") == 1
     db.kv.put(A, "m", 1)
     assert (db.kv.get(A, "k"), db.last_cv) == (1, cv + 2)
     assert idle(db)
@@ -699,3 +746,74 @@ def test_a_snapshot_is_asked_for_when_the_log_has_grown(tmp_path: Path) -> None:
         committer.snapshot_at = committer.log.end + 100_000
         db.kv.put(A, "k", 1)
         assert len(asked) == 1
+
+
+def test_a_transaction_begun_before_the_log_broke_is_not_committed(tmp_path: Path) -> None:
+    db = opened(OS, str(tmp_path / "db"), owner=None)
+    db.begin_run(A)
+    tx = db.transaction(A)
+    tx.kv.put("k", 1)
+    db.committer.fail("test")
+    end = db.committer.log.end  # type: ignore[union-attr]
+    with pytest.raises(DurabilityError, match="test"):
+        tx.commit()
+    with pytest.raises(DurabilityError):
+        db.committer.write(run_bytes(A), db.primitives.named("kv").put(0x10, "k", 1))  # type: ignore[attr-defined]
+    db.committer.append_note(b"nothing")
+    assert db.committer.log.end == end and idle(db)  # type: ignore[union-attr]
+    db.close()
+
+
+def test_an_interrupted_write_that_cannot_be_taken_back_ends_all_writing(tmp_path: Path) -> None:
+    files = FaultyFiles(OS)
+    db = opened(files, str(tmp_path / "db"), owner=None)
+    db.begin_run(A)
+    log: Any = db.committer.log
+    original = log._pwrite
+
+    def half(fd: int, data: bytes, offset: int) -> int:
+        original(fd, bytes(data)[:9], offset)
+        raise Interrupt
+
+    log._pwrite = half
+    files.counts["ftruncate"] = 0
+    files.faults = (Fault("ftruncate", 1, error=errno.EIO),)
+    with pytest.raises(Interrupt):
+        db.kv.put(A, "k", 1)
+    log._pwrite = original
+    with pytest.raises(DurabilityError, match="takes no more writes"):
+        db.kv.put(A, "k", 1)
+    assert db.kv.get(A, "k") is None
+    db.close()
+    with opened(OS, str(tmp_path / "db"), seed=2) as again:
+        assert again.last_cv == 1
+
+
+def test_every_kind_of_record_in_one_transaction(db: Database) -> None:
+    with db.transaction(A) as tx:
+        tx.state.init("s", 1)
+        tx.json.create("d", {"x": 1})
+        first = tx.traces.record("query", "one")
+        second = tx.traces.record("query", "two", parent=first)
+        assert first != second and tx.traces.get(second).parent == first
+        assert tx.traces.count() == 2 and tx.state.read("s").value == 1
+    assert [span.name for span in db.traces.children(A, first)] == ["two"]
+    with db.transaction(A) as tx:
+        assert tx.traces.get(first).name == "one" and tx.state.get("s") == 1 and tx.json.get("d") == {"x": 1}
+        assert tx.events.len() == 0
+    assert idle(db)
+
+
+def test_a_shut_database_shows_nothing_more(tmp_path: Path) -> None:
+    db = opened(OS, str(tmp_path / "db"), mode="strict", owner=None)
+    db.begin_run(A)
+    committer: Any = db.committer
+    log: Any = committer.log
+    db.close()
+    assert committer.visible == -1
+    committer._unsynced.append((1, 1))
+    log.syncing.on_advance(5)  # a sync that was under way
+    assert committer.visible == -1 and not committer._unsynced
+    committer.sync_failed()
+    with pytest.raises(DatabaseClosed):
+        db.kv.put(A, "k", 1)
