@@ -558,3 +558,42 @@ def test_an_index_of_another_segment_is_written_anew(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in indexes] == right
     assert indexes[3].stat().st_mtime_ns == untouched
     db.close()
+
+
+def test_a_snapshot_ends_its_segment(tmp_path: Path) -> None:
+    """So that what is before it can be indexed, and go, without what comes after."""
+    db = database(tmp_path)
+    log: Any = db.committer.log
+    fill(db, 2)
+    info = db.snapshot()
+    sealed = log.segment_start
+    assert sealed == log.end > info.wal_offset > 0
+    assert starts(tmp_path, "wal")[-1] == sealed
+    assert db.snapshot() == info and log.segment_start == sealed  # an empty segment is not ended
+    db.committer.seal()
+    assert log.segment_start == sealed
+    fill(db, 1, first=7)
+    db.committer.seal()
+    assert log.segment_start == log.end > sealed
+    fill(db, 1, first=8)
+    end = log.segment_start
+    db.committer.fail("test")
+    db.committer.seal()
+    assert log.segment_start == end
+    db.close()
+    with Database.open() as memory:
+        memory.committer.seal()
+
+
+@pytest.mark.parametrize(("type_id", "fits"), [(0, False), (1, True), (254, True), (255, False)])
+def test_the_types_that_records_can_have(type_id: int, fits: bool) -> None:
+    meta = SnapshotMeta(b"u" * 16, b"s" * 8, 1, 2, 3, 0, {})
+    for given in ({"sections": [(type_id, [b"\xc0"])]}, {"sections": [], "opaque": {type_id: [b"\x91\xc0"]}}):
+        files = SimulatedFiles()
+        if fits:
+            info = write_snapshot("/s", timestamp=3, wal_offset=9, meta=meta, files=files, **given)  # type: ignore[arg-type]
+            assert check_snapshot("/s", files) == info and info.records == {type_id: 1}
+            continue
+        with pytest.raises(ValueError, match="type"):
+            write_snapshot("/s", timestamp=3, wal_offset=9, meta=meta, files=files, **given)  # type: ignore[arg-type]
+        assert files.listdir("/") == []

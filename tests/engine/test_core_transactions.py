@@ -608,6 +608,23 @@ def test_one_transaction_may_wait_for_the_device(tmp_path: Path) -> None:
         assert log.end == end
 
 
+def test_where_nothing_was_written_nothing_is_waited_for(tmp_path: Path) -> None:
+    files = FaultyFiles(OS)
+    with opened(files, str(tmp_path / "db"), owner=None) as db:
+        db.begin_run(A)
+        syncs = files.counts.get("fdatasync", 0)
+        with db.transaction(A, durability="strict") as tx:
+            tx.kv.delete("absent")
+        assert files.counts.get("fdatasync", 0) == syncs
+    with opened(files, str(tmp_path / "db"), mode="strict", owner=None, seed=2) as db:
+        db.resume_run(A)
+        syncs = files.counts["fdatasync"]
+        db.kv.delete(A, "absent")
+        assert files.counts["fdatasync"] == syncs
+        db.kv.put(A, "k", 1)
+        assert files.counts["fdatasync"] == syncs + 1
+
+
 class Interrupt(BaseException):
     pass
 

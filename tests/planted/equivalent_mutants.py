@@ -80,6 +80,25 @@ EQUIVALENT: dict[_Key, str] = dict(
             *("0 to 1", ">= to >"),
         ),
         *_all(
+            "the version that a reader sees at its own commit is the newest one, by either way",
+            "map_primitive",
+            "record = newest if newest[0] <= cv else visible_at(newest, cv)",
+            "<= to <",
+        ),
+        *_all(
+            "the version that a reader sees at its own commit is the newest one, by either way",
+            "map_primitive",
+            "if record[0] > cv:",
+            "> to >=",
+        ),
+        *_all(
+            "what is chained is let go when the last reader that needs it leaves; this only looks again",
+            "commit",
+            "self.versions.trim(cv)",
+            "call dropped",
+        ),
+        *_all("any negative number is no descriptor", "following", "self._fd = -1", "1 to 2"),
+        *_all(
             "one more look, which finds the same",
             "following",
             "moved = segment.start == self.start",
