@@ -25,7 +25,7 @@ from devstate.engine.envelope import (
     encode_entry,
 )
 from devstate.engine.errors import WalCorruptionError
-from devstate.engine.framing import frame_abort, make_tx_id
+from devstate.engine.framing import decode_commit, decode_snapshot_mark, frame_abort, make_tx_id
 from devstate.engine.layout import history_folder, segment_name, wal_folder
 from devstate.engine.map_primitive import MapPrimitive, Put
 from devstate.engine.scan import ListedEntry, Region, damaged_entry, next_entry, scan_entries
@@ -486,7 +486,45 @@ def test_a_transaction_of_another_database_is_refused(root: str) -> None:
     assert caught.value.report is not None and caught.value.report.reason == "foreign"
 
 
+def test_files_are_listed_again_only_where_something_is_missing(root: str) -> None:
+    parts(root, 2, 4)
+    files = FaultyFiles(OS)
+    with SegmentReader(root, files=files) as reader:
+        for one in LOG:
+            assert reader.read_transaction(one.lsn).cv == one.cv
+        listed = files.counts["listdir"]
+        for one in LOG:
+            assert reader.read(one.lsn, 10) == one.data[:10]
+        assert reader.read(0, 0) == b""
+        assert files.counts["listdir"] == listed
+        assert reader.read(LOG[5].end, 1) == b""
+        assert files.counts["listdir"] > listed
+
+
+def test_why_a_marker_cannot_be_read_is_told_in_words() -> None:
+    for payload in (b"", b"\xc1", msgspec.msgpack.encode([1]), msgspec.msgpack.encode("text")):
+        for decode in (decode_commit, decode_snapshot_mark):
+            told = decode(payload)
+            assert isinstance(told, str) and " " in told
+
+
 # -- steps of a run
+
+
+def test_a_step_forward_tells_what_it_did() -> None:
+    with open_db() as db:
+        run = db.begin_run()
+        db.kv.put(run, "k", 1)
+        db.kv.put(run, "l", 1)
+        line = db.timeline(run)
+        for keys in ((None, None), ("k",), ("l",)):
+            assert line.next()
+            assert tuple(change.key for change in line.view.changes) == keys
+        assert not line.next()
+        for keys in (("k",), (None, None), ()):
+            assert line.prev()
+            assert tuple(change.key for change in line.view.changes) == keys
+        assert not line.prev()
 
 
 def test_looking_back_ends_at_the_first_step() -> None:

@@ -753,6 +753,7 @@ def test_a_log_of_several_segments_is_cut_from_the_last_one_backwards(tmp_path: 
     end = segments[1].start + 77
     files = FaultyFiles(OS)
     aside = cut_log(str(tmp_path), segments, end, report={"why": "test"}, files=files)
+    assert files.counts["open"] == files.counts["close"]
     assert [os.path.basename(path).split("-")[0] for path in aside] == ["wal"] * (len(segments) - 1) + [
         "report"
     ]
