@@ -18,7 +18,7 @@ from devstate.durable.files import OS, Files, retried
 from devstate.errors import StorageFault
 
 from .errors import DurabilityError
-from .layout import CLEAN, META, quarantine_folder, snapshots_folder
+from .layout import CLEAN, META, history_folder, parse_index_name, quarantine_folder, snapshots_folder
 from .meta import encode_meta
 from .recovery import Recovered
 from .segments import Segment
@@ -74,6 +74,7 @@ def cut_log(
     if report is not None and aside:
         text = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
         aside.append(set_bytes_aside(root, f"report-{end:020d}", ".json", text, files))
+    _drop_indexes(root, {segment.start for segment in affected}, end, files)
     # From the last one backwards: whatever a crash leaves of this is a shorter log, never one with a hole.
     for segment in reversed(affected):
         if segment.start > end:
@@ -82,6 +83,25 @@ def cut_log(
         else:
             _truncate(segment.path, end - segment.start, files)
     return tuple(aside)
+
+
+def _drop_indexes(root: str, cut: set[int], end: int, files: Files) -> None:
+    """Remove the indexes of what is cut, before it is: a segment that later fills the same positions with other
+    transactions would be taken for the indexed one."""
+    folder = history_folder(root)
+    try:
+        names = files.listdir(folder)
+    except FileNotFoundError:
+        return
+    stale = [
+        name
+        for name in names
+        if (start := parse_index_name(name)) is not None and (start in cut or start >= end)
+    ]
+    for name in sorted(stale):
+        retried(files.unlink, os.path.join(folder, name))
+    if stale:
+        files.fsync_dir(folder)
 
 
 def set_bytes_aside(root: str, name: str, suffix: str, data: bytes, files: Files) -> str:

@@ -1,0 +1,52 @@
+"""Logs that were cut and whose positions are used again: nothing derived from the old bytes speaks for the new."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from devstate.durable.files import OS
+from devstate.engine.database import Database
+from devstate.engine.recovery_result import RecoveryOptions
+from engine_crash.driving import RUNS, opened
+
+A, B = RUNS[0], RUNS[1]
+
+
+def database(path: Path, **options: Any) -> Database:
+    return opened(OS, str(path), now=lambda: 1_700_000_000_000_000, **options)
+
+
+def log_end(db: Database) -> int:
+    assert db.committer.log is not None
+    return db.committer.log.end
+
+
+def test_an_index_does_not_outlive_the_bytes_that_a_repair_cut_off(tmp_path: Path) -> None:
+    positions: list[int] = []
+    with database(tmp_path) as db:
+        for run in (A, B):
+            db.begin_run(run, owned=False)
+        for number in range(6):
+            positions.append(log_end(db))
+            db.kv.put(A, f"k{number}", number)
+        sealed = log_end(db)
+        db.snapshot()
+    for name in os.listdir(tmp_path / "snapshots"):
+        (tmp_path / "snapshots" / name).unlink()
+    segment = tmp_path / "wal" / f"{0:020d}.wal"
+    damaged = bytearray(segment.read_bytes())
+    damaged[positions[3] + 30] ^= 0xFF
+    segment.write_bytes(damaged)
+
+    with database(tmp_path, recovery=RecoveryOptions(on_corruption="prefix")) as db:
+        assert log_end(db) == positions[3]
+        for number in range(3):  # the same number of bytes, of another run
+            db.kv.put(B, f"k{number}", number)
+        assert log_end(db) == sealed
+        db.snapshot()
+    with database(tmp_path) as db:
+        for run in (A, B):
+            assert dict(db.replay_run(run).kv) == {"k0": 0, "k1": 1, "k2": 2}
+        assert db.verify() == ()
