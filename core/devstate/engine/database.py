@@ -378,6 +378,8 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         if log is None or log.broken is not None or committer.obstacle is not None:
             return
         log.sync_through(log.end)
+        if committer.write_obstacle is not None:
+            return  # failed: what is in memory may not be what is in the log, so nothing is vouched for
         since = self._keeper.since
         if 0 <= self._policy.close_bytes <= log.end - since and log.end > since:
             with suppress(DevStateError):  # closing does not depend on it

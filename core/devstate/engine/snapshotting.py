@@ -116,7 +116,9 @@ def take_snapshot(
         )
     primitives = committer.primitives
     with committer.lock:
-        committer.require_open()
+        # Closed, or failed: then nobody can say that memory at `cv` is the log through `lsn`.
+        if committer.write_obstacle is not None:
+            raise committer.write_obstacle()
         cv, ts, lsn, next_tx = committer.cv, committer.ts, log.end, committer.sequence
         primitives.versions.enter(cv)
         frozen = [(primitive.type_id, primitive.at(cv, committer.lock)) for primitive in primitives]
