@@ -32,7 +32,7 @@ def test_what_did_the_crash_leave(ugly: str, home: Path, db: Path) -> None:
     with Session(ugly, "--db", str(db), home=home) as session:
         session.wait_for("BROKEN")
         session.press("7")
-        session.wait_for("! log torn tail", "no entry", "opening cuts it off", "… open")
+        session.wait_for("! log: torn tail", "no entry", "opening cuts it off", "~ open")
         session.press("r")
         session.wait_for("! It opens, and cuts", "No acknowledged commit is in it")
 
@@ -83,7 +83,7 @@ def test_an_idle_screen_writes_nothing(ugly: str, home: Path, db: Path) -> None:
     before = databases.fingerprint(db)
     with Session(ugly, "--db", str(db), home=home) as session:
         session.wait_for("BROKEN")
-        for key, shown in (("7", "! log torn tail"), ("4", "solve-2")):
+        for key, shown in (("7", "! log: torn tail"), ("4", "solve-2")):
             session.press(key)
             session.wait_for(shown)
             session.settle(1.0)

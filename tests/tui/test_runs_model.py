@@ -107,6 +107,21 @@ def test_an_orphan_is_told_with_what_to_do(tmp_path):
     reader.close()
 
 
+def test_behind_damage_nobody_is_told_to_end_a_run(tmp_path):
+    db = databases.flipped(tmp_path / "db")
+    reader = read(db)
+    lost = reader.lost
+    assert lost is not None and lost.last_cv
+    line = runs_line(reader.runs, None, lost=lost)
+    assert (line.glyph, line.word, line.opens) == ("✘", "DAMAGED", "wal")
+    assert f"read up to commit {lost.last_cv}" in line.text
+    unknown = next(run for run in reader.runs if run.ended_at is None)
+    text = "\n".join(value for _, value, _ in about_lines(unknown, None, lost=lost))
+    assert f"As of commit {lost.last_cv}" in text and "devstate run end" not in text
+    assert "devstate run end" in "\n".join(value for _, value, _ in about_lines(unknown, None))
+    reader.close()
+
+
 def test_steps_are_positions_and_one_can_be_read(tmp_path):
     reader = read(databases.sound(tmp_path / "db", snapshot=True))
     assert reader.detail is not None and reader.detail.steps is not None
@@ -123,7 +138,7 @@ def oldest_steps(reader):
 
 def test_history_that_is_damaged_is_told_and_the_rest_stays(tmp_path):
     db = databases.sound(tmp_path / "db", runs=4, snapshot=True)
-    segment = databases.segment_of(db)
+    segment = min((db / "history").glob("*.wal"))
     data = bytearray(segment.read_bytes())
     data[data.index(b"key7")] ^= 0x20
     segment.write_bytes(data)

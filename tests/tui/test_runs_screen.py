@@ -16,7 +16,7 @@ from devstate.demo import demo_workspace
 from devstate.engine import Database
 from devstate_tui.app import DevStateApp
 from devstate_tui.screens.runs import RunsScreen
-from tui_shell import environ, shows, until, write
+from tui_shell import environ, shows, text_of, until, write
 
 SIZE = (100, 30)
 
@@ -154,7 +154,29 @@ async def test_copy(tmp_path, monkeypatch, at, begins):
 
 async def test_damage_leaves_what_is_intact(tmp_path):
     async with runs(tmp_path, databases.flipped(tmp_path / "db")) as (screen, _):
-        assert shows(screen, "solve-0")
+        assert shows(screen, "solve-0", "✘ damaged log, read up to commit", "How it went on is not known")
+        assert not shows(screen, "devstate run end")
+
+
+async def test_columns_stand_below_their_heading_beside_a_scrollbar(tmp_path):
+    async with runs(tmp_path, databases.sound(tmp_path / "db", runs=12, puts=1), (80, 24)) as (screen, _):
+        lines = text_of(screen).splitlines()
+        head = next(line for line in lines if "started UTC" in line)
+        row = next(line for line in lines if "solve-9" in line)
+        run = next(run for run in screen.shown if run.name == "solve-9")
+        assert head.index(" id") + 1 == row.index(run.run_id[:8])
+        assert "i about" in text_of(screen)
+
+
+async def test_the_overview_tells_damage_and_leads_to_it(tmp_path):
+    db = databases.flipped(tmp_path / "db")
+    root = write(tmp_path / "harbour", demo_workspace(entries=3))
+    app = DevStateApp(str(root), db=str(db), environ=environ(tmp_path))
+    async with app.run_test(size=SIZE) as pilot:
+        await until(pilot, lambda: shows(app.screen, "✘ DAMAGED", "read up to commit"))
+        app.screen.query_one("#runs").focus()
+        await pilot.press("enter")
+        await until(pilot, lambda: shows(app.screen, "✘ log damaged"))
 
 
 async def test_the_overview_counts_runs_and_leads_to_them(tmp_path):

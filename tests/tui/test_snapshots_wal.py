@@ -24,7 +24,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "torn": databases.torn,
     "flipped": databases.flipped,
 }
-SHOWN = {"sound": "✔ all files sound", "torn": "! log torn tail", "flipped": "✘ log damaged"}
+SHOWN = {"sound": "✔ all files sound", "torn": "! log: torn tail", "flipped": "✘ log damaged"}
 
 Start = Callable[..., DevStateApp]
 

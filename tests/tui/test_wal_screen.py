@@ -68,9 +68,9 @@ async def test_a_torn_tail_is_a_row_with_its_reason(tmp_path):
     db = databases.torn(tmp_path / "db")
     async with wal(tmp_path, db, (120, 40)) as (screen, _):
         assert shows(
-            screen, "! log torn tail", "no entry", "the bytes end inside an entry", "opening cuts it off"
+            screen, "! log: torn tail", "no entry", "the bytes end inside an entry", "opening cuts it off"
         )
-        assert shows(screen, "… open")  # the entry that lost its marker
+        assert shows(screen, "~ open")  # the entry that lost its marker
 
 
 async def test_damage_in_the_middle_is_gone_to_and_what_is_behind_it_is_cut_off(tmp_path):
@@ -202,6 +202,7 @@ async def test_the_report_says_what_opening_would_do(tmp_path):
         await pilot.press("r")
         await until(pilot, lambda: shows(pilot.app.screen, "Opening refuses: committed data is damaged"))
         assert shows(pilot.app.screen, "intact", "Nothing was changed", "nothing was changed")
+        assert not shows(pilot.app.screen, str(tmp_path)[:12])  # the file alone: paths are long
     (tmp_path / "other").mkdir()
     async with wal(tmp_path, databases.torn(tmp_path / "other" / "db"), (120, 40)) as (_, pilot):
         await pilot.press("r")
@@ -258,13 +259,18 @@ async def test_segments_and_snapshots_each_with_a_verdict(tmp_path):
 
 async def test_damage_below_a_valid_snapshot_is_history(tmp_path):
     db = databases.sound(tmp_path / "db", runs=4, puts=20, snapshot=True)
-    segment = databases.segment_of(db)
+    segment = min((db / "wal").glob("*.wal"))
     data = bytearray(segment.read_bytes())
     data[data.index(b"key7")] ^= 0x20
     segment.write_bytes(data)
-    async with wal(tmp_path, db, (120, 40)) as (screen, _):
-        assert shows(screen, "! log history damaged", "opening starts at a snapshot behind it")
+    async with wal(tmp_path, db, (120, 40)) as (screen, pilot):
+        await until(pilot, lambda: shows(screen, "! log: history damaged", "! first break"))
+        await pilot.press("!")
+        await until(pilot, lambda: shows(screen, "opening starts at a snapshot behind it"))
         assert not shows(screen, "cut off")
+        await pilot.press("r")
+        await until(pilot, lambda: shows(pilot.app.screen, "✔ It opens; what it reads is in order."))
+        assert shows(pilot.app.screen, "! The log before its snapshot is damaged")
 
 
 async def test_what_another_process_writes_is_followed(tmp_path):

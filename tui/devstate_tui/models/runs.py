@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from devstate.engine.framing import Transaction
     from devstate.engine.primitives.runs import RunMetadata
     from devstate.engine.primitives.span_trees import SpanNode
+    from devstate.engine.reports import CorruptionReport
 
 __all__ = [
     "HINT",
     "RunFilter",
     "SpanLine",
     "about_lines",
+    "damage_words",
     "diff_command",
     "duration_text",
     "length_of",
@@ -88,12 +90,25 @@ def length_of(run: RunMetadata) -> int | None:
     return None if run.ended_at is None else run.ended_at - (run.started_at or run.created_at)
 
 
-def runs_line(runs: Sequence[RunMetadata], error: DevStateError | None, *, heavy: bool = False) -> Line:
+def damage_words(lost: CorruptionReport) -> str:
+    """What the damage of the log means for the runs."""
+    return f"damaged log, read up to commit {lost.last_cv:,}" if lost.last_cv else "damaged log"
+
+
+def runs_line(
+    runs: Sequence[RunMetadata],
+    error: DevStateError | None,
+    *,
+    heavy: bool = False,
+    lost: CorruptionReport | None = None,
+) -> Line:
     """The runs as a line of the Overview: how many go on, and those that want a look."""
     if error is not None:
         return Line("runs", "Runs", "✘", "not readable", visible(error.message), "bad", "wal")
     if heavy:
         return Line("runs", "Runs", "·", "not counted", "a large log; Enter reads it", "muted", "runs")
+    if lost is not None:
+        return Line("runs", "Runs", "✘", "DAMAGED", f"{damage_words(lost)}; Enter shows it", "bad", "wal")
     if not runs:
         return Line("runs", "Runs", "·", "none", "`devstate run record -- CMD` makes one", "muted", "runs")
     counts = Counter(run.status.value for run in runs)
@@ -156,12 +171,19 @@ def parse_run_filter(text: str) -> RunFilter:
 # -- what is known of one ----------------------------------------------------------------------------------
 
 
-def about_lines(run: RunMetadata, last_written: int | None, fault: str = "") -> list[tuple[str, str, Tone]]:
+def about_lines(
+    run: RunMetadata, last_written: int | None, fault: str = "", lost: CorruptionReport | None = None
+) -> list[tuple[str, str, Tone]]:
     """(label, text, tone): what is known of a run, and what can be done."""
     glyph, word, tone = status_of(run)
     lines: list[tuple[str, str, Tone]] = [("status", f"{glyph} {word}", tone)]
     lines += _owner(run, last_written)
-    if run.status.value == "orphaned":
+    if lost is not None and run.ended_at is None:
+        # What it did behind the damage is not read: it may have ended, so do not tell how to end it.
+        lines.append(("", f"As of commit {lost.last_cv or 0:,}, where the log is damaged.", "bad"))
+        lines.append(("", "How it went on is not known; `devstate db check` tells more.", "bad"))
+    elif run.status.value == "orphaned":
+        lines.append(("", "It was begun and never ended. Say how it ended:", "plain"))
         lines.extend(("", f"devstate run {word} {run.run_id}", "plain") for word in ("end", "abort"))
     lines.append(("id", run.run_id, "plain"))
     if run.name:
@@ -190,13 +212,12 @@ def _owner(run: RunMetadata, last_written: int | None) -> list[tuple[str, str, T
     who = (
         f"process {owner[0]} on {visible(str(owner[1]))}"
         if owner is not None and len(owner) > 1
-        else "a process"
+        else "its process"
     )
     written = f"; last written {moment(last_written)} UTC" if last_written is not None else ""
     if run.status.value == "orphaned":
         return [
             ("owner", f"{who} is gone{written}", "look"),
-            ("", "It was begun and never ended. Say how it ended:", "plain"),
         ]
     if run.status.value == "active":
         return [("owner", f"{who} is alive{written}", "plain")]

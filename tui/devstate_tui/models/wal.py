@@ -41,7 +41,7 @@ _KINDS: dict[Damage, tuple[str, str, Tone]] = {
     "lost": ("✘", "damaged", "bad"),
 }
 _MARKS: dict[Mark, tuple[str, str, Tone]] = {
-    "open": ("…", "open", "look"),
+    "open": ("~", "open", "look"),
     "committed": ("✔", "ok", "good"),
     "commit": ("✔", "ok", "good"),
     "note": ("·", "note", "muted"),
@@ -193,7 +193,7 @@ class WalModel:
         verdicts = {
             "open": "– its commit marker is damaged or missing: opening does not apply it"
             if row < self.index.last_good
-            else "… no commit marker yet",
+            else "~ no commit marker yet: not a part of the state",
             "committed": f"✔ {row - first + 1} of {last - first} in commit {shown.cv}",
             "commit": f"✔ closes commit {shown.cv}",
             "dropped": "– of an aborted transaction",
@@ -266,7 +266,9 @@ def _marker_words(data: bytes) -> str:
     told = {field.name: field.value for field in entry_fields(data) if field.depth}
     if data[4] == 0x00:
         count = told.get("n", "?")
-        return f"closes {count} {'entry' if count == '1' else 'entries'}   {told.get('ts', '')[5:19].replace('T', ' ')}"
+        return (
+            f"{count} {'entry' if count == '1' else 'entries'}, {told.get('ts', '')[5:19].replace('T', ' ')}"
+        )
     if data[4] == 0x02:
         return visible(f"{told.get('file', '')} at LSN {told.get('wal_offset', '?')}")
     return visible("   ".join(f"{name}={value}" for name, value in told.items()))

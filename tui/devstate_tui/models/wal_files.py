@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from devstate.engine.segments import Segment
     from devstate.engine.snapshot_reading import SnapshotFile
 
-__all__ = ["FileLine", "base_of", "file_lines", "folder_verdict"]
+__all__ = ["HISTORY_DAMAGED", "FileLine", "base_of", "file_lines", "folder_verdict"]
+
+HISTORY_DAMAGED = "history damaged"  # below the snapshot that opening starts at
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def _segment_line(
     counts = index.counts()
     lost = [index.start + index.offsets[row] for row in index.defects if index.damage(row) == "lost"]
     if lost and lost[-1] < base:
-        return line(holds, "!", "history damaged", "look")
+        return line(holds, "!", HISTORY_DAMAGED, "look")
     if lost:
         # The marker of a transaction with a damaged entry does not fit either: that is the same place.
         places = sum(index.reasons[row] != "commit" for row in index.defects if index.damage(row) == "lost")
@@ -86,7 +88,7 @@ def _segment_line(
     if counts.get("gap"):
         return line(holds, "!", f"{counts['gap']} harmless gap{'s' if counts['gap'] > 1 else ''}", "look")
     if index.unfinished:
-        return line(holds, "…", "unfinished transaction at its end", "look")
+        return line(holds, "~", "unfinished transaction at its end", "look")
     return line(holds, "✔", "sound", "good") if len(index) else line("empty", "✔", "sound", "good")
 
 
@@ -112,7 +114,7 @@ def folder_verdict(lines: Sequence[FileLine]) -> tuple[str, Tone]:
             first = next((line for line in found if line.kind != "snapshot"), found[0])
             what = first.word.partition(":")[0]
             name = "snapshot" if first.kind == "snapshot" else "log"
-            return f"{glyph} {name} {what}", "bad" if tone == "bad" else "look"
+            return (f"{glyph} {name} {what}", "bad") if tone == "bad" else (f"{glyph} {name}: {what}", "look")
     if any(line.tone == "muted" for line in lines):
         return "· not all read yet", "muted"
     return "✔ all files sound", "good"

@@ -18,13 +18,17 @@ __all__ = ["opening_report"]
 _LABEL = 12
 
 
-def opening_report(folder: str) -> tuple[str, list[tuple[str, str]]]:
-    """A title, and lines as (text, tone). Costs what opening costs; changes nothing."""
+def opening_report(folder: str, *, damaged_history: bool = False) -> tuple[str, list[tuple[str, str]]]:
+    """A title, and lines as (text, tone). Costs what opening costs; changes nothing.
+
+    `damaged_history`: below the snapshot that opening starts at the log is damaged; opening does not read there.
+    """
     preview = preview_opening(folder)
-    return "What opening this database would do", [*_verdict(preview), ("", ""), *_facts(preview, folder)]
+    lines = [*_verdict(preview, damaged_history), ("", ""), *_facts(preview, folder)]
+    return "What opening this database would do", lines
 
 
-def _verdict(preview: OpeningPreview) -> list[tuple[str, str]]:
+def _verdict(preview: OpeningPreview, damaged_history: bool) -> list[tuple[str, str]]:
     result, end, lost = preview.result, preview.end, preview.lost
     if preview.fault is not None or result is None or end is None:
         message = preview.fault.message if preview.fault is not None else "it cannot be read"
@@ -34,8 +38,9 @@ def _verdict(preview: OpeningPreview) -> list[tuple[str, str]]:
         first, *rest = lost.sentences()
         return [
             ("✘ Opening refuses: committed data is damaged.", "bad"),
-            (visible(first), ""),
-            *((f"  {visible(sentence)}", "") for sentence in rest),
+            (visible(first.replace(lost.segment, os.path.basename(lost.segment), 1)), ""),
+            ("", ""),
+            *((visible(sentence), "") for sentence in rest),
         ]
     if result.tail_bytes_discarded:
         why = reason_in_words(result.tail_reason or "unfinished")
@@ -46,7 +51,13 @@ def _verdict(preview: OpeningPreview) -> list[tuple[str, str]]:
     elif result.has_issues:
         lines = [("! It opens; what was not in order is below.", "look")]
     else:
-        lines = [("✔ It opens; everything is in order.", "good")]
+        order = "what it reads is in order" if damaged_history else "everything is in order"
+        lines = [(f"✔ It opens; {order}.", "good")]
+    if damaged_history:
+        lines += [
+            ("! The log before its snapshot is damaged: the state is whole without it,", "look"),
+            ("  but runs that wrote there cannot be replayed over the damage.", "look"),
+        ]
     if preview.moved:
         lines.append(("  Somebody is writing: this was the state a moment ago.", "muted"))
     return lines

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from devstate.engine.framing import Transaction
     from devstate.engine.primitives.runs import RunMetadata
     from devstate.engine.primitives.span_trees import SpanNode
+    from devstate.engine.reports import CorruptionReport
 
 __all__ = ["RunDetail", "RunReader"]
 
@@ -41,13 +42,15 @@ class RunDetail:
 class RunReader:
     """The runs of the database in a folder. One thread at a time runs `read`; others look at the rest at any time.
 
-    `runs` are the newest first; `error` says why there are none, `heavy` that they were not read, being too much.
+    `runs` are the newest first; `error` says why there are none, `heavy` that they were not read, being too much,
+    `lost` that the log is damaged, and these are the runs as they were before the damage.
     """
 
     def __init__(self, root: str) -> None:
         self.root = root
         self.look: FolderLook | None = None
         self.error: DevStateError | None = None
+        self.lost: CorruptionReport | None = None
         self.runs: tuple[RunMetadata, ...] = ()
         self.spans: dict[str, int] = {}
         self.detail: RunDetail | None = None
@@ -91,7 +94,7 @@ class RunReader:
                     pass
                 elif not self.look.there:
                     self._drop()
-                    self.runs, self.detail, self.error = (), None, None
+                    self.runs, self.detail, self.error, self.lost = (), None, None, None
                 else:
                     self._follow(self.look)
                     self.error = None
@@ -139,6 +142,7 @@ class RunReader:
         traces = db.primitives.named("traces")
         self.spans = {run.run_id: _count(traces, run.run_id.bytes) for run in found}
         self.runs = tuple(found)
+        self.lost = db.recovery.corruption
 
     def _closer(self, run: RunMetadata) -> RunDetail:
         db = self._db

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["KeyBar"]
 
 _KNOWN = {action.id: action for action in ACTIONS}
+_BREAK = "app.first_break"
 _LAST = "app.help"  # always there, at the right end
 
 
@@ -65,6 +66,9 @@ class KeyBar(Widget):
         here = f"show('{self.app.current_mode}')"
         shown = [action for action in shown if action.call != here]
         shown.sort(key=lambda action: -len(scope_chain(action.scope)))
+        # Where something is broken, the way to it is the key to have.
+        broken = [one for one in shown if one.id == _BREAK and self.app.reason_against(one.id) is None]
+        shown = [*shown[:1], *broken, *(one for one in shown[1:] if one not in broken)]
         line = Content("")
         for action in shown:
             key = self._key(action)

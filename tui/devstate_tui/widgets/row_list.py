@@ -57,7 +57,7 @@ class RowHeading(Widget):
     """The names of the columns, over a list; two columns are left to its cursor."""
 
     DEFAULT_CSS = """
-    RowHeading { height: 1; color: $text-muted; background: $boost; }
+    RowHeading { height: 1; padding: 0 1 0 0; color: $text-muted; background: $boost; }
     """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -94,6 +94,7 @@ class RowList(ScrollView, can_focus=True):
         overflow-x: hidden;
         scrollbar-size-horizontal: 0;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable; /* the columns stand below their heading, scrollbar or not */
         & > .row-list--plain { color: $foreground; }
         & > .row-list--muted { color: $text-muted; }
         & > .row-list--strong { text-style: bold; }

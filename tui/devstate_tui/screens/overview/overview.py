@@ -129,7 +129,7 @@ class OverviewScreen(View):
         from devstate_tui.models.runs import runs_line
 
         reader = message.reader
-        self._runs_line = runs_line(reader.runs, reader.error, heavy=reader.heavy)
+        self._runs_line = runs_line(reader.runs, reader.error, heavy=reader.heavy, lost=reader.lost)
         if self._model is not None:
             self._show_lines(self._model)
 

@@ -22,6 +22,7 @@ from devstate_tui.widgets.row_list import Cell
 
 if TYPE_CHECKING:
     from devstate.engine.primitives.runs import RunMetadata
+    from devstate.engine.reports import CorruptionReport
 
 __all__ = ["AboutSource", "RunSource", "SpanSource", "StepSource"]
 
@@ -92,11 +93,11 @@ class RunSource:
 class AboutSource:
     """What is known of a run; long texts go on beside their labels."""
 
-    def __init__(self, detail: RunDetail, width: int) -> None:
+    def __init__(self, detail: RunDetail, width: int, lost: CorruptionReport | None = None) -> None:
         fault = f"{detail.fault.message}. {detail.fault.remedy}" if detail.fault is not None else ""
         self._lines: list[tuple[str, str, str]] = []
-        for label, text, tone in about_lines(detail.run, detail.last_written, fault):
-            for at, line in enumerate(fold(text, max(width - 13, 10))):
+        for label, text, tone in about_lines(detail.run, detail.last_written, fault, lost):
+            for at, line in enumerate(fold(text, max(width - 15, 10))):
                 self._lines.append((label if at == 0 else "", line, tone))
 
     def __len__(self) -> int:
@@ -107,7 +108,7 @@ class AboutSource:
 
     def cells(self, item: int, width: int) -> Sequence[Cell]:
         label, text, tone = self._lines[item]
-        return ((fit(label, 9) + " ", "muted"), (fit(text, max(width - 10, 1)), tone))
+        return ((fit(label, 11) + " ", "muted"), (fit(text, max(width - 12, 1)), tone))
 
 
 class StepSource:

@@ -151,7 +151,7 @@ class RunsScreen(View):
             self.runs.show(NoRows())
             return
         self._show_runs(reader)
-        self.title_line.show(headline(reader.runs, len(self.shown), reader.error))
+        self.title_line.show(headline(reader.runs, reader.error, reader.lost))
         if reader.detail is not None and reader.detail.run.run_id == self._selected_id():
             self._show_detail(reader.detail)
 
@@ -222,7 +222,7 @@ class RunsScreen(View):
             source = SpanSource(detail)
             self.pane.empty = "this run recorded no spans"
         else:
-            source = AboutSource(detail, max(self.pane.size.width, 40))
+            source = AboutSource(detail, max(self.pane.size.width, 40), reader.lost)
         spans = 0 if self.reader is None else self.reader.spans.get(detail.run.run_id, 0)
         self.query_one("#runs-tabs", Static).update(tabs(detail, spans, self.kind))
         self.pane_heading.show(source)

@@ -12,7 +12,7 @@ from textual.content import Content
 from devstate.errors import DevStateError
 from devstate.findings import visible
 from devstate_tui.models.wal import WalModel, fitting_bytes
-from devstate_tui.models.wal_files import FileLine
+from devstate_tui.models.wal_files import HISTORY_DAMAGED, FileLine
 from devstate_tui.screens.view import View
 from devstate_tui.widgets.row_list import RowList
 
@@ -145,8 +145,9 @@ class AskingView(View):
             return
         waiting = self.set_timer(0.4, lambda: self.notify("Reading the log as opening would…", timeout=3))
         folder = self.reader.root
+        history = any(line.word == HISTORY_DAMAGED for line in self.lines)
         worker = self.run_worker(
-            lambda: opening_report(folder),
+            lambda: opening_report(folder, damaged_history=history),
             thread=True,
             group="wal-report",
             exclusive=True,
