@@ -73,8 +73,14 @@ class RunContext:
             committer.follow()
         record = primitive.latest(self.run, key)
         if record is None:
-            if committer.installing:
+            # It may have been met in the middle of a commit, which may be over by now: so once more, between two
+            # looks at where the commits stand.
+            cv = committer.cv
+            record = primitive.latest(self.run, key)
+            if committer.installing or committer.cv != cv:
                 record = committer.settled(primitive, self.run, key)
+            elif record is not None and record[0] > committer.visible:
+                return committer.settled(primitive, self.run, key)
             if record is None:
                 committer.require_run(self.run)
             return record

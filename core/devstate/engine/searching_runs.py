@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["SearchOfRuns"]
 
 
-_INDEXED = ("kv", "json", "events", "state", "traces")
-
-
 class SearchOfRuns:
     """The part of `Database` that finds records by words.
 
@@ -67,7 +64,12 @@ class SearchOfRuns:
             runs = sorted(self._runs.runs())
         if tags_any:
             wanted = set(tags_any)
-            runs = [run for run in runs if wanted & set(self._runs.metadata(run).tags)]
+            with committer.lock:  # no run is deleted between its listing and a look at its tags
+                runs = [
+                    run
+                    for run in runs
+                    if run in self._runs.books and wanted & set(self._runs.metadata(run).tags)
+                ]
         kinds = [kind for kind in committer.primitives if primitives is None or kind.name in primitives]
         unknown = set(primitives or ()) - {kind.name for kind in kinds}
         if unknown:
@@ -111,6 +113,9 @@ class SearchOfRuns:
         run = run_bytes(run_id)
         self._committer.require_run(run)
         with self._searching, self._committer.lock:
+            # A commit that waits for the device is in no list of changes yet, and would never be indexed.
+            if self._committer.strict and self._committer.log is not None:
+                self._committer.log.sync_through(self._committer.log.end)
             for name in primitives:
                 kind = self._committer.primitives.named(name)
                 place = (run, kind.type_id)

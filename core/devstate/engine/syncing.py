@@ -113,8 +113,11 @@ class Flusher:
 
     def arm(self) -> None:
         """There is something to sync when the interval is over."""
-        self._messages.put("armed")
-        self.armed = True
+        # In this order: the thread that takes the message says that it did, and must not be contradicted afterwards.
+        try:
+            self.armed = True
+        finally:  # an interrupt between the two would leave it armed for ever
+            self._messages.put("armed")
 
     def soon(self) -> None:
         """Do not wait for the interval."""

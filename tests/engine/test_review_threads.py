@@ -1,0 +1,133 @@
+"""Threads that meet at the one moment where it matters: each is held there until the others have done their part."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from devstate.durable.files import OS
+from devstate.engine import builtin
+from devstate.engine.batch import PutValue
+from devstate.engine.durability import Durability
+from devstate.engine.ids import run_bytes
+from devstate.engine.primitive import Key
+from devstate.engine.primitives.kv import DELETE, PUT, KvStore
+from devstate.engine.registry import Registry
+from devstate.engine.versions import Record
+from engine_crash.driving import RUNS, opened
+
+A = RUNS[0]
+PATIENCE = 30.0
+
+
+def begun(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+class Halting(KvStore):
+    """Halts a writer that has removed a record, and a reader behind its first look, once."""
+
+    removed = threading.Event()
+    looked = threading.Event()
+    committed = threading.Event()
+    reader = 0
+
+    def install(self, run: bytes, key: Key, record: Record) -> None:
+        super().install(run, key, record)
+        if self.reader and record[1] is None:
+            self.removed.set()
+            assert self.looked.wait(PATIENCE)
+
+    def latest(self, run: bytes, key: Key) -> Record | None:
+        found = super().latest(run, key)
+        if self.reader == threading.get_ident() and not self.looked.is_set():
+            self.looked.set()
+            assert self.committed.wait(PATIENCE)
+        return found
+
+
+def test_a_key_that_a_commit_removes_and_writes_again_is_absent_for_nobody(tmp_path: Path) -> None:
+    registry = Registry()
+    for kind in (
+        Halting,
+        builtin.JsonStore,
+        builtin.EventStore,
+        builtin.StateStore,
+        builtin.TraceStore,
+        builtin.RunStore,
+    ):
+        registry.register(kind)
+    with opened(OS, str(tmp_path), registry=registry) as db:
+        db.begin_run(A)
+        db.kv.put(A, "k", 1)
+        kv: Any = db.primitives.named("kv")
+        Halting.reader = threading.get_ident()
+
+        def rewrite() -> None:
+            db.committer.commit(run_bytes(A), [kv.remove(DELETE, "k"), PutValue(kv, PUT, "k", b"\x02")])
+            Halting.committed.set()
+
+        writer = begun(rewrite)
+        assert Halting.removed.wait(PATIENCE)
+        assert db.kv.get(A, "k", "absent") == 2
+        writer.join()
+
+
+class Handing:
+    """A queue behind whose `put` the thread rests until what it put has been dealt with."""
+
+    def __init__(self, queue: Any, dealt: threading.Semaphore) -> None:
+        self._queue = queue
+        self._dealt = dealt
+
+    def put(self, message: str) -> None:
+        self._queue.put(message)
+        assert self._dealt.acquire(timeout=PATIENCE)
+
+
+def test_a_sync_that_is_quicker_than_who_asked_for_it_does_not_end_all_syncs(tmp_path: Path) -> None:
+    with opened(OS, str(tmp_path), durability=Durability.buffered(interval_ms=1)) as db:
+        flusher: Any = db.committer.flusher
+        flush, flushed = flusher._flush, threading.Semaphore(0)
+
+        def flush_and_tell() -> None:
+            flush()
+            flushed.release()
+
+        flusher._flush = flush_and_tell
+        db.begin_run(A)
+        assert flushed.acquire(timeout=PATIENCE)
+        messages, flusher._messages = flusher._messages, Handing(flusher._messages, flushed)
+        db.kv.put(A, "k", 1)
+        flusher._messages = messages
+        assert not flusher.armed  # so the next commit asks again
+        db.kv.put(A, "k", 2)
+        assert flushed.acquire(timeout=PATIENCE)
+
+
+def test_an_index_that_is_made_while_a_commit_waits_for_the_device_gets_it_too(tmp_path: Path) -> None:
+    syncing, released = threading.Event(), threading.Event()
+    with opened(OS, str(tmp_path), mode="strict") as db:
+        assert db.committer.log is not None
+        db.begin_run(A)
+        group = db.committer.log.syncing
+        sync = group._sync  # pyright: ignore[reportPrivateUsage]
+
+        def slow() -> int:
+            syncing.set()
+            assert released.wait(PATIENCE)
+            return sync()
+
+        group._sync = slow  # pyright: ignore[reportPrivateUsage]
+        writer = begun(lambda: db.kv.put(A, "fruit", "banana"))
+        assert syncing.wait(PATIENCE)
+        indexer = begun(lambda: db.index_run(A))
+        indexer.join(0.1)  # long enough for an index that does not wait; one that does is waited for below
+        released.set()
+        indexer.join()
+        writer.join()
+        assert [hit.ref.key for hit in db.search(A, "banana").hits] == ["fruit"]
