@@ -325,11 +325,15 @@ def test_a_segment_that_cannot_be_caught_strands_its_follower(path: Path, log: l
 
 def test_what_is_cut_while_it_is_read_is_not_yet_there(path: Path, log: list[bytes]) -> None:
     committer = empty()
-    follower = standing(path, committer, Fault("pread", 1, short=0))
+    first = path / "wal" / segment_name(0)
+    cutting = Fault("pread", 1, before=lambda: os.truncate(first, len(log[0]) - 5))
+    follower = standing(path, committer, cutting)
     follower.catch_up(alone=False)
-    assert committer.cv in (0, 5)
+    at = follower.end
+    assert at < len(log[0]) and committer.cv < 5
+    first.write_bytes(log[0])
     follower.catch_up(alone=False)
-    assert committer.cv == 5
+    assert committer.cv == 5 and follower.end > at
     follower.close()
 
 

@@ -97,6 +97,12 @@ EQUIVALENT: dict[_Key, str] = dict(
             "self.versions.trim(cv)",
             "call dropped",
         ),
+        *_all(
+            "readers of a commit of one record go the slower way for a moment, which comes to the same",
+            "commit",
+            "partly = len(installs) > 1 or installs[0][2][1] is None",
+            "> to >=",
+        ),
         *_all("any negative number is no descriptor", "following", "self._fd = -1", "1 to 2"),
         *_all(
             "one more look, which finds the same",

@@ -55,6 +55,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "timeline": ("test_core_reading", "test_timeline"),
     "commit": (
         "test_core_limits",
+        "test_core_snapshots",
         "test_core_transactions",
         "test_core_following",
         "test_faults_engine",
