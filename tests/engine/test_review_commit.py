@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from devstate.durable.files import OS
-from devstate.engine import builtin
 from devstate.engine.errors import DurabilityError
 from devstate.engine.primitive import Key
+from devstate.engine.primitives.cells import StateStore
+from devstate.engine.primitives.events import EventStore
+from devstate.engine.primitives.json_documents import JsonStore
 from devstate.engine.primitives.kv import KvStore
+from devstate.engine.primitives.runs import RunStore
+from devstate.engine.primitives.traces import TraceStore
 from devstate.engine.registry import Registry
 from devstate.engine.snapshotting import SnapshotPolicy
 from devstate.engine.versions import Record
@@ -32,11 +36,11 @@ def registry(kv: type[KvStore]) -> Registry:
     made = Registry()
     for kind in (
         kv,
-        builtin.JsonStore,
-        builtin.EventStore,
-        builtin.StateStore,
-        builtin.TraceStore,
-        builtin.RunStore,
+        JsonStore,
+        EventStore,
+        StateStore,
+        TraceStore,
+        RunStore,
     ):
         made.register(kind)
     return made

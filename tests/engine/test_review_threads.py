@@ -7,13 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from devstate.durable.faults import FaultyFiles
 from devstate.durable.files import OS
-from devstate.engine import builtin
 from devstate.engine.batch import PutValue
 from devstate.engine.durability import Durability
+from devstate.engine.errors import DatabaseClosed, DatabaseLocked, EngineError
 from devstate.engine.ids import run_bytes
+from devstate.engine.layout import CLEAN
 from devstate.engine.primitive import Key
+from devstate.engine.primitives.cells import StateStore
+from devstate.engine.primitives.events import EventStore
+from devstate.engine.primitives.json_documents import JsonStore
 from devstate.engine.primitives.kv import DELETE, PUT, KvStore
+from devstate.engine.primitives.runs import RunStore
+from devstate.engine.primitives.traces import TraceStore
 from devstate.engine.registry import Registry
 from devstate.engine.versions import Record
 from engine_crash.driving import RUNS, opened
@@ -54,11 +63,11 @@ def test_a_key_that_a_commit_removes_and_writes_again_is_absent_for_nobody(tmp_p
     registry = Registry()
     for kind in (
         Halting,
-        builtin.JsonStore,
-        builtin.EventStore,
-        builtin.StateStore,
-        builtin.TraceStore,
-        builtin.RunStore,
+        JsonStore,
+        EventStore,
+        StateStore,
+        TraceStore,
+        RunStore,
     ):
         registry.register(kind)
     with opened(OS, str(tmp_path), registry=registry) as db:
@@ -131,3 +140,56 @@ def test_an_index_that_is_made_while_a_commit_waits_for_the_device_gets_it_too(t
         indexer.join()
         writer.join()
         assert [hit.ref.key for hit in db.search(A, "banana").hits] == ["fruit"]
+
+
+class Watched(FaultyFiles):
+    """Tells when a file is put in place, and waits a moment for what that sets off."""
+
+    def __init__(self, ending: str, work: Callable[[], object]) -> None:
+        super().__init__(OS, ())
+        self.ending, self.work = ending, work
+
+    def replace(self, source: str, target: str) -> None:
+        if target.endswith(self.ending):
+            work, self.work = self.work, lambda: None
+            work()
+        super().replace(source, target)
+
+
+def test_a_commit_beside_a_close_is_vouched_for_or_refused(tmp_path: Path) -> None:
+    refused: list[EngineError] = []
+    threads: list[threading.Thread] = []
+
+    def put() -> None:
+        try:
+            db.kv.put(A, "late", 1)
+        except EngineError as error:
+            refused.append(error)
+
+    def set_off() -> None:
+        threads.append(begun(put))
+        threads[0].join(0.1)  # long enough for a commit that nothing holds back
+
+    db = opened(Watched(CLEAN, set_off), str(tmp_path))
+    db.begin_run(A, owned=False)
+    db.close()
+    threads[0].join()
+    assert [type(error) for error in refused] == [DatabaseClosed]
+    assert (tmp_path / CLEAN).exists()
+
+
+def test_a_database_is_not_given_back_before_a_snapshot_is_done(tmp_path: Path) -> None:
+    closers: list[threading.Thread] = []
+
+    def set_off() -> None:
+        closers.append(begun(db.close))
+        closers[0].join(0.1)
+        with pytest.raises(DatabaseLocked):
+            opened(OS, str(tmp_path))
+
+    db = opened(Watched(".dat", set_off), str(tmp_path))
+    db.begin_run(A, owned=False)
+    db.snapshot()
+    closers[0].join()
+    with opened(OS, str(tmp_path)) as again:
+        assert again.recovery.snapshot_used is not None

@@ -86,7 +86,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         self._owner = owner if owner is not None else self._this_process
         self._span_id = self._new_span_id
         self._closing = threading.Lock()
-        self._snapshotting = threading.Lock()
+        self._snapshotting = threading.RLock()
         used = opened.result.snapshot_used
         self._keeper = SnapshotKeeper(
             opened.committer,
@@ -364,14 +364,15 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         finally:
             OPEN_HANDLES.discard(opened.owners.handle)
             _OPEN.discard(self)
-            with committer.lock:  # no commit is under way that would write to a descriptor given back
+            # Nobody commits or reads the log through a descriptor given back, or puts files away without the locks.
+            with self._snapshotting, committer.lock:
                 committer.shut(closed)
                 if committer.log is not None:
                     committer.log.close()
-            if opened.follower is not None:
-                opened.follower.close()
-            if opened.locks is not None:
-                opened.locks.close()
+                if opened.follower is not None:
+                    opened.follower.close()
+                if opened.locks is not None:
+                    opened.locks.close()
 
     def _close_files(self, root: str) -> None:
         committer, log, locks = self._committer, self._committer.log, self._opened.locks
@@ -390,10 +391,13 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
                 return
             # What a process that died left is taken in, and made durable, before it is vouched for.
             with committer.lock, committer.gate:
-                if committer.write_obstacle is not None:
-                    return
+                pass
+        with committer.lock:  # a commit of another thread comes before this, or is refused
+            if committer.write_obstacle is not None:
+                return
             log.sync_through(log.end)
-        write_clean(root, log.end, committer.cv, self._files)
+            write_clean(root, log.end, committer.cv, self._files)
+            committer.shut(closed)
 
     def __enter__(self) -> Self:
         return self
@@ -424,7 +428,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         # Locks that other threads of the parent held at that moment would be held for ever.
         self._committer.lock = threading.RLock()
         self._committer.transactions.clear()
-        self._closing = threading.Lock()
+        self._closing, self._snapshotting = threading.Lock(), threading.RLock()
         if self._committer.log is not None:
             self._committer.log.forked()
         self._committer.shut(

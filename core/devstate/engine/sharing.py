@@ -109,6 +109,7 @@ class ReadGate:
     def follow(self) -> None:
         """Take in what was committed; from a newer snapshot where the log between is gone."""
         with self._committer.lock:
+            self._committer.require_open()  # it may have been closed while this waited
             try:
                 self.follower.catch_up(alone=False)
             except Stranded:
