@@ -144,7 +144,8 @@ class Transaction:
         record = visible_at(primitive.latest(self.run, key), self.start)
         if record is None and own is None:
             self._committer.require_run(self.run)  # a run that was deleted since took its records along
-        if primitive.validated:
+        # Of kinds that only grow, what was missed is all that a later commit can change.
+        if primitive.validated or (self._serializable and record is None):
             self._note_read(primitive, key, record, scope)
         return record if own is None else own
 
