@@ -146,6 +146,11 @@ class StoragePrimitive:
     def require_run(self, run: bytes) -> None:
         """Raise RunNotFound where there is no such run. Most kinds have no say."""
 
+    def run_begun(self, run: bytes) -> int:
+        """The commit that created the run of this identifier, which may have been deleted and begun again; 0 where
+        this kind does not know. Most kinds do not."""
+        return 0
+
     def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
         """A transaction of the run, whole and installed, stands in the log at `lsn`."""
 

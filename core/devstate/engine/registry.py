@@ -153,6 +153,10 @@ class Primitives:
         for primitive in self._keepers:
             primitive.require_run(run)
 
+    def run_begun(self, run: bytes) -> int:
+        """The commit that created the run; 0 where there is none."""
+        return max((primitive.run_begun(run) for primitive in self._keepers), default=0)
+
     def knows(self, run: bytes) -> bool:
         """Whether the run exists."""
         try:

@@ -29,6 +29,7 @@ from .errors import (
     RunNotActive,
     RunNotFound,
 )
+from .ids import run_text
 from .versions import Record, visible_at
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ class Transaction:
             if committer.following:
                 committer.follow()  # another process may have begun the run
             committer.require_run(run)
+        self._begun: int | None = None
+        if not new:
+            with committer.lock:  # before `start`: a run that comes in between is another one
+                self._begun = committer.primitives.run_begun(run)
         self.start = committer.begin()
         # Weakly: an interrupt may fall between here and whoever would end it, and the thread is free again then.
         committer.transactions[self._thread] = ref(self), self.start
@@ -143,7 +148,7 @@ class Transaction:
             return own
         record = visible_at(primitive.latest(self.run, key), self.start)
         if record is None and own is None:
-            self._committer.require_run(self.run)  # a run that was deleted since took its records along
+            self._require_run()
         # Of kinds that only grow, what was missed is all that a later commit can change.
         if primitive.validated or (self._serializable and record is None):
             self._note_read(primitive, key, record, scope)
@@ -155,7 +160,7 @@ class Transaction:
 
     def live(self, primitive: StoragePrimitive, prefix: str = "") -> Iterable[tuple[Any, Record]]:
         self._require_open()
-        self._committer.require_run(self.run)
+        self._require_run()
         found = scanned(primitive, self.run, prefix, self.start)
         if self._serializable:
             self._scans.append((primitive, prefix, [(key, record[0]) for key, record in found]))
@@ -174,7 +179,7 @@ class Transaction:
 
     def length(self, primitive: StoragePrimitive) -> int:
         self._require_open()
-        self._committer.require_run(self.run)
+        self._require_run()
         pending = self._draft.pending
         before = primitive.length_at(self.run, self.start)
         if self._serializable:
@@ -280,6 +285,7 @@ class Transaction:
         """Under the commit lock: whether what was read and written still fits."""
         if not self._operations:
             return
+        self._require_run()
         run, start = self.run, self.start
         for (primitive, key), (seen, scopes) in self._reads.items():
             found = primitive.check_read(run, key, seen, scopes, start)
@@ -329,6 +335,18 @@ class Transaction:
 
     def _is_new(self, primitive: StoragePrimitive, key: Key) -> bool:
         return visible_at(primitive.latest(self.run, key), self.start) is None
+
+    def _require_run(self) -> None:
+        """Raise RunNotFound where the run was deleted since, and took its records along; also where another one was
+        begun under its identifier."""
+        if self._begun is None:
+            return  # the run is what this transaction changes
+        self._committer.require_run(self.run)
+        if self._committer.primitives.run_begun(self.run) != self._begun:
+            raise RunNotFound(
+                f"run {run_text(self.run)} was deleted, and begun anew, since this transaction began",
+                remedy="Begin another transaction.",
+            )
 
     def _require_open(self) -> None:
         if not self._open:

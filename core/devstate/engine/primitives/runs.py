@@ -256,6 +256,10 @@ class RunStore(MapPrimitive):
         if run not in self.books:
             raise unknown_run(run)
 
+    def run_begun(self, run: bytes) -> int:
+        book = self.books.get(run)
+        return book.first_cv if book is not None else 0
+
     def transaction_applied(self, run: bytes, cv: int, ts: int, lsn: int) -> None:
         book = self.books.get(run)
         if book is None or book.last_cv >= cv:
