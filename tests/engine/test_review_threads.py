@@ -24,6 +24,7 @@ from devstate.engine.primitives.kv import DELETE, PUT, KvStore
 from devstate.engine.primitives.runs import RunStore
 from devstate.engine.primitives.traces import TraceStore
 from devstate.engine.registry import Registry
+from devstate.engine.snapshotting import SnapshotPolicy
 from devstate.engine.versions import Record
 from engine_crash.driving import RUNS, opened
 
@@ -59,18 +60,61 @@ class Halting(KvStore):
         return found
 
 
-def test_a_key_that_a_commit_removes_and_writes_again_is_absent_for_nobody(tmp_path: Path) -> None:
+class HaltingBehind(KvStore):
+    """The same for a database that follows: the reader looks twice while a transaction is half applied."""
+
+    asked = threading.Event()
+    removed = threading.Event()
+    looked = threading.Event()
+    reader = 0
+    looks = 0
+
+    def install(self, run: bytes, key: Key, record: Record) -> None:
+        super().install(run, key, record)
+        if self.reader and record[1] is None:
+            self.removed.set()
+            assert self.looked.wait(PATIENCE)
+
+    def latest(self, run: bytes, key: Key) -> Record | None:
+        if self.reader != threading.get_ident():
+            return super().latest(run, key)
+        self.asked.set()
+        assert self.removed.wait(PATIENCE)
+        found = super().latest(run, key)
+        HaltingBehind.looks += 1
+        if self.looks == 2:
+            self.looked.set()
+        return found
+
+
+def registry_with(kv: type[KvStore]) -> Registry:
     registry = Registry()
-    for kind in (
-        Halting,
-        JsonStore,
-        EventStore,
-        StateStore,
-        TraceStore,
-        RunStore,
-    ):
+    for kind in (kv, JsonStore, EventStore, StateStore, TraceStore, RunStore):
         registry.register(kind)
-    with opened(OS, str(tmp_path), registry=registry) as db:
+    return registry
+
+
+def test_a_follower_shows_no_transaction_that_it_has_taken_in_by_half(tmp_path: Path) -> None:
+    with opened(OS, str(tmp_path)) as writer:
+        writer.begin_run(A)
+        writer.kv.put(A, "k", 1)
+        with opened(OS, str(tmp_path), read_only=True, registry=registry_with(HaltingBehind)) as db:
+            HaltingBehind.reader = threading.get_ident()
+
+            def rewrite() -> None:
+                assert HaltingBehind.asked.wait(PATIENCE)
+                with writer.transaction(A) as transaction:
+                    transaction.kv.delete("k")
+                    transaction.kv.put("k", 2)
+                db.refresh()
+
+            follower = begun(rewrite)
+            assert db.kv.get(A, "k", "absent") == 2
+            follower.join()
+
+
+def test_a_key_that_a_commit_removes_and_writes_again_is_absent_for_nobody(tmp_path: Path) -> None:
+    with opened(OS, str(tmp_path), registry=registry_with(Halting)) as db:
         db.begin_run(A)
         db.kv.put(A, "k", 1)
         kv: Any = db.primitives.named("kv")
@@ -193,3 +237,19 @@ def test_a_database_is_not_given_back_before_a_snapshot_is_done(tmp_path: Path) 
     closers[0].join()
     with opened(OS, str(tmp_path)) as again:
         assert again.recovery.snapshot_used is not None
+
+
+def test_a_commit_stands_where_no_thread_can_be_had_for_snapshots(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with opened(OS, str(tmp_path), snapshots=SnapshotPolicy(wal_bytes=1)) as db:
+        with monkeypatch.context() as exhausted:
+            exhausted.setattr(threading.Thread, "start", none_left)
+            db.begin_run(A)
+            db.kv.put(A, "k", 1)
+        assert db.kv.get(A, "k") == 1
+        db.kv.put(A, "k", 2)
+        assert "devstate-snapshots" in [thread.name for thread in threading.enumerate()]

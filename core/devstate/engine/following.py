@@ -87,8 +87,10 @@ class Follower:
             salt=committer.salt,
         )
         for transaction in walk:
+            committer.installing = True  # readers that miss a record wait for the whole transaction
             apply_transaction(committer.primitives, transaction, self.unknown)
             committer.taken_in(transaction.cv, transaction.ts, transaction.sequence, transaction.end)
+            committer.installing = False
             self.end = transaction.end
         end = walk.end
         if end.lost is not None:

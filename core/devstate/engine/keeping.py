@@ -64,8 +64,12 @@ class SnapshotKeeper:
     def _due(self) -> None:
         """Called under the commit lock, when the log has reached `snapshot_at`."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="devstate-snapshots", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="devstate-snapshots", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return  # no thread is to be had now, or any more; the commit stands, and the next one asks again
+            self._thread = thread
             self._committer.snapshot_at = self._next()
         log = self._committer.log
         if log is not None and log.end >= self._committer.snapshot_at:
