@@ -1,6 +1,6 @@
 """Small changes of the engine's core, drawn at random: at least 85 of 100 have to turn its quick tests red.
 
-The sample is the same for the same source and seed. In the environment, each with DEVSTATE_MUTANTS before its name:
+The sample is the same for the same source and seed. In the environment, each with MUTANTS before its name:
 (nothing more) says how many are drawn (60), _SEED by which seed (1), _MODULES from which modules, with commas between
 (all), _JOBS how many run side by side (2); _REPORT names a file that is told of each, with its fate.
 """
@@ -25,10 +25,10 @@ from patched_copies import GREEN, RED, ROOT, TIMED_OUT, copy_repository, run
 
 ENGINE = "core/devstate/engine"
 WANTED = 0.85
-COUNT = int(os.environ.get("DEVSTATE_MUTANTS", "60"))
-SEED = int(os.environ.get("DEVSTATE_MUTANTS_SEED", "1"))
-JOBS = int(os.environ.get("DEVSTATE_MUTANTS_JOBS", "2"))
-REPORT = os.environ.get("DEVSTATE_MUTANTS_REPORT")
+COUNT = int(os.environ.get("MUTANTS", "60"))
+SEED = int(os.environ.get("MUTANTS_SEED", "1"))
+JOBS = int(os.environ.get("MUTANTS_JOBS", "2"))
+REPORT = os.environ.get("MUTANTS_REPORT")
 
 # A mutant that makes no end of it counts as noticed; the tests of one module take far less.
 SECONDS = 120.0
@@ -68,7 +68,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "transactions": ("test_core_transactions", "test_primitive_json", "test_isolation"),
     "map_primitive": ("test_core_limits", "test_core_map", "test_primitive_state", "test_core_transactions"),
 }
-MODULES = tuple(os.environ.get("DEVSTATE_MUTANTS_MODULES", ",".join(TESTS)).split(","))
+MODULES = tuple(os.environ.get("MUTANTS_MODULES", ",".join(TESTS)).split(","))
 
 
 def tests_of(module: str) -> list[str]:
