@@ -123,8 +123,7 @@ def _facts(preview: OpeningPreview, folder: str) -> list[tuple[str, str]]:
         said.append((_pair("unknown", f"{kinds}: kept, nothing is deleted"), "look"))
     if result.meta_rebuilt:
         said.append((_pair("META", "missing: taken from a snapshot or from the log"), "look"))
-    took = result.recovery_time_micros / 1000
-    said += [("", ""), (f"Found by reading alone, in {took:,.0f} ms; nothing was changed.", "muted")]
+    said += [("", ""), ("Found by reading alone; nothing was changed.", "muted")]
     return said
 
 
