@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from devstate.durable.files import OS
 from devstate.engine.database import Database
+from devstate.engine.framing import frame_transaction
+from devstate.engine.ids import run_bytes
 from devstate.engine.recovery_result import RecoveryOptions
 from engine_crash.driving import RUNS, opened
 
@@ -50,3 +54,28 @@ def test_an_index_does_not_outlive_the_bytes_that_a_repair_cut_off(tmp_path: Pat
         for run in (A, B):
             assert dict(db.replay_run(run).kv) == {"k0": 0, "k1": 1, "k2": 2}
         assert db.verify() == ()
+
+
+def test_a_copy_of_a_commit_in_a_harmless_gap_is_in_no_index_and_keeps_no_snapshot_off(
+    tmp_path: Path,
+) -> None:
+    with database(tmp_path) as db:
+        db.begin_run(A, owned=False)
+        start = log_end(db)
+        db.kv.put(A, "a", 1)
+        end, salt, ts = log_end(db), db.committer.salt, db.committer.ts
+    segment = tmp_path / "wal" / f"{0:020d}.wal"
+    copy = segment.read_bytes()[start:end]
+    run = run_bytes(A)
+    payload = msgspec.msgpack.encode((run, "b", 3, ts, 2))
+    tx_id = (9).to_bytes(8, "little") + salt
+    behind = frame_transaction(((0x10, payload),), tx_id, run, 3, ts, end + len(copy))
+    with open(segment, "ab") as file:
+        file.write(copy + bytes(behind))
+    with database(tmp_path) as db:
+        assert db.recovery.corrupt_entries_skipped == 1
+        db.snapshot()
+    assert f"{0:020d}.idx" in os.listdir(tmp_path / "history")
+    with database(tmp_path) as db:
+        assert dict(db.replay_run(A).kv) == {"a": 1, "b": 2}
+        assert [finding.code for finding in db.verify()] == ["WAL_GAP"]

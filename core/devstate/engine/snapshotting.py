@@ -15,7 +15,7 @@ import msgspec
 
 from devstate.durable.files import OS, Files
 
-from .envelope import TRANSACTION_COMMIT
+from .envelope import TRANSACTION_ABORT, TRANSACTION_COMMIT
 from .errors import DurabilityError, SnapshotCorruptError, UnknownEntryType, UnsupportedFormat
 from .framing import SnapshotMark, decode_commit, frame_snapshot_mark
 from .history_index import HistoryIndexDamaged, build_index, read_index, write_index
@@ -232,11 +232,19 @@ def archive_segments(
 
 
 def commits_in(data: bytes, base: int) -> Iterator[IndexedCommit]:
-    """The commits of a sealed segment, by their markers alone."""
+    """The commits of a sealed segment; a copy of one, which stands elsewhere than it says, is none."""
+    begun: dict[bytes, int] = {}
     for entry in scan_entries(data, base):
-        if isinstance(entry, ListedEntry) and entry.crc_ok and entry.entry_type == TRANSACTION_COMMIT:
+        if not isinstance(entry, ListedEntry) or not entry.crc_ok:
+            continue
+        if entry.entry_type not in (TRANSACTION_COMMIT, TRANSACTION_ABORT):
+            begun.setdefault(entry.tx_id, entry.lsn)
+            continue
+        first = begun.pop(entry.tx_id, None)
+        if entry.entry_type == TRANSACTION_COMMIT:
             marker = decode_commit(entry.payload)
-            if not isinstance(marker, str):
+            # One that another writer began in the segment before has its first entry there.
+            if not isinstance(marker, str) and (marker.lsn == first or marker.lsn < base):
                 end = entry.lsn + entry.size
                 yield IndexedCommit(marker.run, marker.lsn, end, marker.cv, marker.ts)
 
@@ -262,7 +270,11 @@ def _index(root: str, segment: Segment, reader: SegmentReader, files: Files) -> 
     except HistoryIndexDamaged:
         pass  # missing, or not to be believed
     commits = commits_in(reader.load(segment), segment.start)
-    write_index(path, build_index(commits, start=segment.start, end=segment.end), files)
+    try:
+        data = build_index(commits, start=segment.start, end=segment.end)
+    except ValueError:
+        return  # transactions of another writer that lie across each other: replay reads the segment itself
+    write_index(path, data, files)
 
 
 def _expire(root: str, reader: SegmentReader, before: int, horizon: int, files: Files) -> list[str]:
