@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from devstate.durable.files import OS, Files, retried
 from devstate.errors import InputUnreadable
 
-from .errors import WalCorruptionError
+from .errors import EngineError, WalCorruptionError
+from .framing import Transaction
 from .layout import segment_name, wal_folder
 from .recovery import apply_transaction
-from .reports import WalkEnd
+from .reports import CorruptionReport, WalkEnd
 from .segments import Segment, list_segments
 from .walk import LogWalk
 
@@ -88,7 +89,12 @@ class Follower:
         )
         for transaction in walk:
             committer.installing = True  # readers that miss a record wait for the whole transaction
-            apply_transaction(committer.primitives, transaction, self.unknown)
+            try:
+                apply_transaction(committer.primitives, transaction, self.unknown)
+            except (NameError, AttributeError, ImportError, MemoryError):
+                raise  # a fault of the program says nothing about the data
+            except Exception as error:
+                raise self._inapplicable(transaction, error) from None
             committer.taken_in(transaction.cv, transaction.ts, transaction.sequence, transaction.end)
             committer.installing = False
             self.end = transaction.end
@@ -105,6 +111,23 @@ class Follower:
             return end
         self.end = end.end_lsn
         return end
+
+    def _inapplicable(self, transaction: Transaction, error: Exception) -> EngineError:
+        """Refuse everything from now on: a part of the transaction may be in memory, over what was there before."""
+        lsn, path = transaction.lsn, self._path
+        detail = f"{type(error).__name__}: {error}"
+
+        def refusal() -> EngineError:
+            return WalCorruptionError(
+                f"commit {transaction.cv} of another process cannot be applied: {detail}",
+                report=CorruptionReport(path, lsn, lsn - self.start, "inapplicable", detail=detail),
+                path=path,
+                position=f"LSN {lsn}",
+                remedy="Close the database and run `devstate db check`.",
+            )
+
+        self._committer.shut(refusal)
+        return refusal()
 
     def _moved_on(self) -> bool:
         """Go to the next segment where there is one; whether there was."""

@@ -80,7 +80,8 @@ class SharedGate:
         except Stranded as error:
             raise self._stranded(error) from None
         except EngineError as error:
-            committer.fail(error.message)
+            if committer.obstacle is None:
+                committer.fail(error.message)
             raise
         log.move(follower.start, follower.end)
 
