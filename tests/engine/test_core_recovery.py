@@ -263,7 +263,8 @@ def test_bytes_without_a_commit_that_vanished_are_told_as_such(tmp_path: Path) -
     report = caught.value.report
     assert report is not None
     assert (report.reason, report.commits_destroyed, report.destroyed_cvs) == ("vanished", 0, None)
-    assert (report.segment, report.offset, report.bytes_cut) == ("", 0, 0)
+    end = commits(tmp_path)[-1].end
+    assert (report.segment, report.offset, report.bytes_cut) == (str(last_segment(tmp_path)), end, 0)
 
 
 def test_a_mark_that_speaks_of_less_than_there_is_changes_nothing(tmp_path: Path) -> None:

@@ -276,7 +276,11 @@ def _writing(
     # What recovery read may never have been synced by the process that wrote it.
     log.syncing.synced = -1
     if settings.durability.mode == "strict":
-        log.sync_through(end)
+        try:
+            log.sync_through(end)
+        except BaseException:
+            log.close()
+            raise
     elif settings.durability.interval_ms:
         committer.flusher = Flusher(lambda: log.sync_through(log.end), settings.durability.interval_ms / 1000)
         if not recovered.result.clean_close and end:

@@ -113,7 +113,7 @@ def recover(
                 walked.refused.lsn,
                 walked.reason,
             )
-        end = _with_clean(walked.end, clean)
+        end = _with_clean(walked.end, clean, segments)
         if end.lost is not None and options.on_corruption == "raise" and not live:
             raise _lost(end.lost)
         with _timed(phases, "rebuilding"):
@@ -296,17 +296,19 @@ def _walk(
     return _Walked(end, applied, unknown, transactions, commits, refused, reason)
 
 
-def _with_clean(end: WalkEnd, clean: CleanMark | None) -> WalkEnd:
+def _with_clean(end: WalkEnd, clean: CleanMark | None, segments: tuple[Segment, ...]) -> WalkEnd:
     """Bytes that a clean close vouched for and that are gone are lost data, not a torn tail."""
     if clean is None or end.lost is not None or (clean.end_lsn <= end.end_lsn and clean.cv <= end.last_cv):
         return end
     defect = end.tail_defect
+    last = max((s for s in segments if s.start <= end.end_lsn), key=lambda s: s.start, default=None)
+    path, offset = (last.path, end.end_lsn - last.start) if last is not None else ("", 0)
     return msgspec.structs.replace(
         end,
         lost=CorruptionReport(
-            segment=defect.segment if defect is not None else "",
+            segment=defect.segment if defect is not None else path,
             lsn=end.end_lsn,
-            offset=defect.offset if defect is not None else 0,
+            offset=defect.offset if defect is not None else offset,
             reason="vanished",
             detail=f"a clean close left commit {clean.cv}, ending at LSN {clean.end_lsn}",
             last_cv=end.last_cv,

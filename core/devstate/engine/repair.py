@@ -71,9 +71,10 @@ def cut_log(
     for segment in affected:
         offset = max(0, end - segment.start)
         aside.append(_copy_aside(root, segment, offset, files))
-    if report is not None and aside:
+    # One report for each end: a repair that goes on behind its cut would tell the same loss in other words.
+    if report is not None and (aside or not _reported(root, end, files)):
         text = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
-        aside.append(set_bytes_aside(root, f"report-{end:020d}", ".json", text, files))
+        aside.append(set_bytes_aside(root, _report_name(end), ".json", text, files))
     _drop_indexes(root, {segment.start for segment in affected}, end, files)
     # From the last one backwards: whatever a crash leaves of this is a shorter log, never one with a hole.
     for segment in reversed(affected):
@@ -83,6 +84,17 @@ def cut_log(
         else:
             _truncate(segment.path, end - segment.start, files)
     return tuple(aside)
+
+
+def _reported(root: str, end: int, files: Files) -> bool:
+    try:
+        return any(name.startswith(_report_name(end)) for name in files.listdir(quarantine_folder(root)))
+    except FileNotFoundError:
+        return False
+
+
+def _report_name(end: int) -> str:
+    return f"report-{end:020d}"
 
 
 def _drop_indexes(root: str, cut: set[int], end: int, files: Files) -> None:
