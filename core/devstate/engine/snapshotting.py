@@ -196,7 +196,7 @@ def archive_segments(
     if history.days != 0:
         with SegmentReader(root, salt=salt, files=files) as reader:
             for segment in list_segments(root, history=False, files=files):
-                if segment.start != active_start:
+                if segment.start < active_start:  # what is behind it was begun meanwhile
                     _index(root, segment, reader, files)
     kept: list[int] = []
     surplus: list[str] = []
@@ -223,7 +223,7 @@ def archive_segments(
         return tuple(gone)
     with SegmentReader(root, salt=salt, files=files) as reader:
         for segment in list_segments(root, history=False, files=files):
-            if segment.end <= horizon and segment.start != active_start:
+            if segment.end <= horizon and segment.start < active_start:
                 _archive(root, segment, history, files)
                 gone.append(segment.path)
         if history.days:
