@@ -249,9 +249,10 @@ class WalScreen(AskingView):
             return  # gone just now: the next reading tells
         self._shown = shown
         style = _STYLES.get(tone, "")
-        self.query_one("#wal-entry-title", Static).update(
-            Content.assemble((name, "bold"), "   ", (visible(verdict), style))
-        )
+        title = self.query_one("#wal-entry-title", Static)
+        told = Content.assemble((name, "bold"), "   ", (visible(verdict), style))
+        # A layout of the screen costs as much as drawing a page: only where the height can change.
+        title.update(told, layout=title.size.height != 1 or told.cell_length > title.content_size.width)
         self.fields.set_reactive(RowList.cursor, 0)
         self.fields.show(source)
         self.fields.scroll_home(animate=False)
