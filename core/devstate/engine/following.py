@@ -44,6 +44,7 @@ class Follower:
         self._files = files
         self._fd = -1
         self._path = ""
+        self._taking: Transaction | None = None
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -57,6 +58,7 @@ class Follower:
         `alone`: nobody appends at this moment, so what is damaged is damaged. Raises WalCorruptionError,
         Stranded, InputUnreadable.
         """
+        self._settle()
         last: WalkEnd | None = None
         while True:
             if self._fd < 0:
@@ -88,6 +90,7 @@ class Follower:
             salt=committer.salt,
         )
         for transaction in walk:
+            self._taking = transaction
             committer.installing = True  # readers that miss a record wait for the whole transaction
             try:
                 apply_transaction(committer.primitives, transaction, self.unknown)
@@ -98,6 +101,7 @@ class Follower:
             committer.taken_in(transaction.cv, transaction.ts, transaction.sequence, transaction.end)
             committer.installing = False
             self.end = transaction.end
+            self._taking = None
         end = walk.end
         if end.lost is not None:
             if alone:
@@ -111,6 +115,19 @@ class Follower:
             return end
         self.end = end.end_lsn
         return end
+
+    def _settle(self) -> None:
+        """After an interrupt: what is in memory already is behind this follower, or it would be taken for a copy, and
+        cut off. What may be there in part cannot be applied once more."""
+        left, committer = self._taking, self._committer
+        if left is None:
+            return
+        if committer.cv < left.cv:
+            raise self._inapplicable(left, InterruptedError("taking it in was interrupted"))
+        committer.taken_in(left.cv, left.ts, left.sequence, left.end)
+        committer.installing = False
+        self.end = max(self.end, left.end)
+        self._taking = None
 
     def _inapplicable(self, transaction: Transaction, error: Exception) -> EngineError:
         """Refuse everything from now on: a part of the transaction may be in memory, over what was there before."""

@@ -46,11 +46,8 @@ class SharedGate:
     def __exit__(self, *exc: object) -> None:
         self._depth -= 1
         if self._depth == 0:
-            follower, log = self.follower, self._log
             try:
-                if follower.start != log.segment_start:
-                    follower.go(log.segment_start)
-                follower.end = log.end
+                self._pass_own()
             finally:
                 self._locks.release()
 
@@ -61,6 +58,7 @@ class SharedGate:
             if self._depth or committer.write_obstacle is not None:
                 return  # what is in memory can be read, also where nothing can be taken in any more
             if not committer.strict:
+                self._pass_own()
                 try:
                     self.follower.catch_up(alone=False)
                 except Stranded as error:
@@ -71,10 +69,19 @@ class SharedGate:
         # What another process wrote is seen here when it is on the device, as everything is.
         self._log.sync_through(end)
 
+    def _pass_own(self) -> None:
+        """Put the follower behind what this process wrote."""
+        follower, log = self.follower, self._log
+        if follower.end < log.end or (follower.end == log.end and follower.start < log.segment_start):
+            if follower.start != log.segment_start:
+                follower.go(log.segment_start)
+            follower.end = log.end
+
     def _catch_up(self) -> None:
         follower, log, committer = self.follower, self._log, self._committer
         if committer.write_obstacle is not None:
             return  # the commit itself will say so
+        self._pass_own()  # an interrupt may have come before the last commit got to that
         try:
             follower.catch_up(alone=True)
         except Stranded as error:
