@@ -71,7 +71,7 @@ TESTS: dict[str, tuple[str, ...]] = {
 MODULES = tuple(os.environ.get("MUTANTS_MODULES", ",".join(TESTS)).split(","))
 
 
-def tests_of(module: str) -> list[str]:
+def files_for(module: str) -> list[str]:
     return [f"engine/{name}.py" for name in TESTS[module]]
 
 
@@ -100,7 +100,7 @@ def fate(copy: Path, mutant: Mutant) -> tuple[int, str]:
     text = file.read_text("utf-8")
     file.write_text(apply(text, mutant), "utf-8")
     try:
-        return run(copy, tests_of(mutant.module), seconds=SECONDS, options=("--timeout", "30"))
+        return run(copy, files_for(mutant.module), seconds=SECONDS, options=("--timeout", "30"))
     finally:
         file.write_text(text, "utf-8")
 
@@ -147,7 +147,7 @@ def test_what_is_said_to_be_equivalent_exists() -> None:
 
 @pytest.mark.long
 def test_the_tests_that_are_asked_are_there() -> None:
-    asked = {test for module in TESTS for test in tests_of(module)}
+    asked = {test for module in TESTS for test in files_for(module)}
     assert not [test for test in asked if not (ROOT / "tests" / test).exists()]
 
 
@@ -155,7 +155,7 @@ def test_the_tests_that_are_asked_are_there() -> None:
 @pytest.mark.timeout(900)
 def test_without_a_mutant_the_tests_are_green(copies: list[Path]) -> None:
     status, said = run(
-        copies[0], sorted({test for module in MODULES for test in tests_of(module)}), seconds=800
+        copies[0], sorted({test for module in MODULES for test in files_for(module)}), seconds=800
     )
     assert status == GREEN, said
 
