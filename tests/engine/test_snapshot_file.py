@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devstate.durable.faults import Fault, FaultyFiles
@@ -269,6 +269,7 @@ values = st.recursive(
 states = st.dictionaries(st.integers(1, 254), st.lists(values.map(encode), max_size=12), max_size=4)
 
 
+@settings(deadline=None)
 @given(states, st.integers(1, 300), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 def test_round_trip(types: Types, limit: int, timestamp: int, wal_offset: int) -> None:
     ordered = dict(sorted(types.items()))
