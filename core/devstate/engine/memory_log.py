@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain
+from typing import Any
 
 from .envelope import ENTRY_VERSION, WalEntry
 from .errors import HistoryPruned
@@ -18,14 +20,21 @@ class MemoryLog:
     __slots__ = ("_kept", "_limit", "_salt", "end")
 
     def __init__(self, salt: bytes, limit: int | None = None) -> None:
-        self._kept: deque[tuple[bytes, int, int, int, Sequence[tuple[int, bytes]]]] = deque(maxlen=limit)
+        # Flat tuples of atoms, (run, cv, ts, sequence, type, payload, type, payload, ...): the collector looks at
+        # such a one once, at nested ones again and again.
+        self._kept: deque[tuple[Any, ...]] = deque(maxlen=limit)
         self._limit = limit
         self._salt = salt
         self.end = 0
 
     def append(self, transaction: tuple[bytes, int, int, int, Sequence[tuple[int, bytes]]]) -> None:
         """Keep `(run, cv, ts, sequence, entries)`; the oldest goes where the limit is reached."""
-        self._kept.append(transaction)
+        run, cv, ts, sequence, entries = transaction
+        if len(entries) == 1:
+            kind, payload = entries[0]
+            self._kept.append((run, cv, ts, sequence, kind, payload))
+        else:
+            self._kept.append((run, cv, ts, sequence, *chain.from_iterable(entries)))
         self.end += 1
 
     def settle(self, lsn: int, size: int, cv: int) -> bool:
@@ -44,7 +53,10 @@ class MemoryLog:
                 from_cv=kept,
                 remedy="Open it with a larger history_limit.",
             )
-        run, cv, ts, sequence, entries = self._kept[lsn - first]
+        run, cv, ts, sequence, *flat = self._kept[lsn - first]
         tx_id = make_tx_id(sequence, self._salt)
-        listed = tuple(WalEntry(kind, ENTRY_VERSION, tx_id, payload, lsn) for kind, payload in entries)
+        listed = tuple(
+            WalEntry(kind, ENTRY_VERSION, tx_id, payload, lsn)
+            for kind, payload in zip(flat[::2], flat[1::2], strict=True)
+        )
         return Transaction(run, cv, ts, lsn, lsn + 1, sequence, listed)
