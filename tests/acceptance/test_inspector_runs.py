@@ -27,9 +27,13 @@ def test_what_did_the_run_do_step_by_step(ugly: str, home: Path, db: Path) -> No
     with Session(ugly, "--db", str(db), home=home) as session:
         session.wait_for("BROKEN")
         session.press("4")
-        session.wait_for("solve-0")
-        session.press("j", "j", "s")
-        session.wait_for("solve-0   i about", "JsonSet plan $.steps[0].done = true")
+        session.wait_for("t spans 2   solve-2")
+        session.press("j")
+        session.wait_for("t spans 2   solve-1")
+        session.press("j")
+        session.wait_for("t spans 2   solve-0")
+        session.press("s")
+        session.wait_for("s steps 28    t spans 2   solve-0", "JsonSet plan $.steps[0].done = true")
         session.press("t")
         session.wait_for("└ select 1", "tool_call")
 

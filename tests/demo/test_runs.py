@@ -47,7 +47,7 @@ def test_equal_seeds_give_equal_bytes(store: Path, tmp_path: Path) -> None:
     again = build_runs(tmp_path / "again", runs=13, seed=7)
     first, second = data_files(store), data_files(tmp_path / "again")
     assert first == second
-    assert {name.split("/")[0] for name in first} == {"CLEAN", "META", "snapshots", "wal"}
+    assert {name.split("/")[0] for name in first} == {"CLEAN", "META", "history", "snapshots", "wal"}
     assert len(again) == 13
     build_runs(tmp_path / "other", runs=13, seed=8)
     other = data_files(tmp_path / "other")
