@@ -97,7 +97,7 @@ def recover(
         with _timed(phases, "discovering"):
             meta, rebuilt = read_identity(root, reader, files)
             segments = list_segments(root, history=True, files=files)
-            clean = None if live else read_clean(root, files)
+            clean = read_clean(root, files)
         limit: int | None = None
         reason = ""
         while True:
@@ -113,6 +113,8 @@ def recover(
                 walked.refused.lsn,
                 walked.reason,
             )
+        if live and clean != read_clean(root, files):
+            clean = None  # somebody began to write meanwhile: it vouches for nothing that was read
         end = _with_clean(walked.end, clean, segments)
         if end.lost is not None and options.on_corruption == "raise" and not live:
             raise _lost(end.lost)
