@@ -270,7 +270,7 @@ class InterleavedModel(OpenTransaction):
             result = super().do(name, *arguments, now=now, **options)
         except ModelError:
             if name == "state.transition":  # to be told that there is no such cell is to have read it
-                self._note(name, arguments, self.work.entries)
+                self._note(name, arguments, self.work.entries, set())
             raise
         if name in ("kv.delete", "state.delete") and len(self.operations) == queued:
             self.operations.append(Operation(name, arguments, options))

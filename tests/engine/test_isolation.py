@@ -75,6 +75,8 @@ SCRIPTS: dict[str, tuple[Operation, ...]] = {
     "set an element": (op("json.set", "d", ["list", 1], 9),),
     "replace the document": (op("json.set", "d", [], {"x": {"y": 5, "z": 6}, "list": [3, 4]}),),
     "compare and set a document": (op("json.cas", "d", ["v"], 1, 1),),
+    "read below what is absent": (op("json.get", "new", ["x"]), op("kv.put", "b", 6)),
+    "make a document below its root": (op("json.set", "new", ["list"], [1]),),
     "record a span": (op("traces.record", "span", "query", "q", parent=None, attrs={}, tags=[], start=1),),
 }  # fmt: skip
 

@@ -11,7 +11,8 @@ Each sees the state at its start and its own writes. At its commit, what it wrot
 after these checks against all commits since its start, to the same run:
 
 * read-write   a key that it read (and had not written itself) was written or deleted
-* json         a path that it read or wrote is equal to, above or below one that was written in the same document
+* json         a path that it read or wrote is equal to, above or below one that was written in the same document;
+               a set that makes a document writes all of it: its absence could be read at any path
 * cas          the version that it expected is not the one that is there now
 * run state    the run no longer takes writes
 
@@ -56,13 +57,16 @@ class OpenTransaction:
         """One operation; an error leaves the transaction as it was before, as far as its own state goes."""
         self.work.now = now
         entries = len(self.work.entries)
+        documents = set(self.work.data["json"])
         result = self.work.perform(Operation(name, arguments, options))
         if len(self.work.entries) > entries:
             self.operations.append(op(name, *arguments, **options))
-        self._note(name, arguments, self.work.entries[:entries])
+        self._note(name, arguments, self.work.entries[:entries], documents)
         return result
 
-    def _note(self, name: str, arguments: Sequence[Any], own: Sequence[tuple[Any, ...]]) -> None:
+    def _note(
+        self, name: str, arguments: Sequence[Any], own: Sequence[tuple[Any, ...]], documents: set[str]
+    ) -> None:
         written = {(WRITTEN_KINDS[entry[0]], entry[1]) for entry in own if entry[0] in WRITTEN_KINDS}
         if name == "kv.get_many":
             self.read |= {("kv", key) for key in arguments[0]} - written
@@ -71,7 +75,8 @@ class OpenTransaction:
         elif name in ("state.cas", "json.cas") and (name.split(".")[0], arguments[0]) not in written:
             self.expected.append((name.split(".")[0], arguments[0]))
         if name.startswith("json.") and name != "json.keys":
-            self.json_paths |= {(arguments[0], path) for path in _paths(name, arguments)}
+            made = name in ("json.set", "json.cas") and arguments[0] not in documents
+            self.json_paths |= {(arguments[0], path) for path in ([()] if made else _paths(name, arguments))}
 
     def commit(self, *, now: int) -> int | None:
         """The number of the commit; None where nothing was written.
@@ -82,16 +87,16 @@ class OpenTransaction:
         if not self.operations:
             return None
         since = [
-            entry
-            for step in self.model.log[self.start :]
+            (entry, self._document_before(commit, entry[1]))
+            for commit, step in enumerate(self.model.log[self.start :], self.start)
             if step["run"] == self.run
             for entry in step["entries"]
         ]
-        changed = {(WRITTEN_KINDS[entry[0]], entry[1]) for entry in since if entry[0] in WRITTEN_KINDS}
+        changed = {(WRITTEN_KINDS[entry[0]], entry[1]) for entry, _ in since if entry[0] in WRITTEN_KINDS}
         for place, key in sorted(self.read & changed):
             raise ModelError("ConflictError", f"{place} {key!r} was read and has changed", kind="read-write")
-        for entry in since:
-            for path in _written_paths(entry):
+        for entry, existed in since:
+            for path in _written_paths(entry, existed):
                 for key, own in self.json_paths:
                     if key == entry[1] and _overlap(own, path):
                         raise ModelError("ConflictError", f"{key!r} at {own} and {path}", kind="json")
@@ -106,6 +111,11 @@ class OpenTransaction:
                 raise ModelError("ConflictError", f"{place} {key!r} has another version", kind="cas")
         self.model.transact(self.run, self.operations, now=now)
         return self.model.cv
+
+
+    def _document_before(self, cv: int, key: Any) -> bool:
+        run = self.model.states[cv]["runs"].get(self.run)
+        return run is not None and key in run["json"]
 
 
 def _ver(run: Any, place: str, key: str) -> int:
@@ -127,11 +137,11 @@ def _paths(name: str, arguments: Sequence[Any]) -> Iterable[Path]:
     return [_of_change(name == "json.delete", path)]
 
 
-def _written_paths(entry: Sequence[Any]) -> Iterable[Path]:
-    """The paths that a log entry (type, key, *rest) writes."""
+def _written_paths(entry: Sequence[Any], existed: bool) -> Iterable[Path]:
+    """The paths that a log entry (type, key, *rest) writes; `existed` says whether the document was there before."""
     readers: dict[int, Callable[[], Iterable[Path]]] = {
         0x20: lambda: [()],
-        0x21: lambda: [_of_change(False, entry[3])],
+        0x21: lambda: [_of_change(False, entry[3]) if existed else ()],
         0x22: lambda: [_of_change(True, entry[3])],
         0x23: lambda: [_of_change(operation[0] == 1, operation[1]) for operation in entry[3]],
     }
