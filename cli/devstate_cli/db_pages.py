@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from devstate.engine.inspection import judge_snapshot, look_at
 from devstate.engine.jsonable import jsonable
+from devstate.engine.log_outline import outline_faults
 from devstate.engine.reports import reason_in_words
 from devstate.findings import shortened, visible
 from devstate.plans import Target
@@ -22,12 +23,14 @@ from .verdict import wrapped
 if TYPE_CHECKING:
     from devstate.engine import Database, RecoveryResult
     from devstate.engine.inspection import FolderLook, OpeningPreview
-    from devstate.engine.reports import CorruptionReport
+    from devstate.engine.reports import CorruptionReport, Defect
     from devstate.engine.salvage import SalvageReport
     from devstate.engine.snapshot_file import SnapshotInfo
 
 __all__ = [
     "InfoPage",
+    "below_lines",
+    "faults_below",
     "files_of",
     "info_document",
     "info_lines",
@@ -44,12 +47,14 @@ __all__ = [
 ]
 
 _MOST = 12
+_NOT_VERIFIED = "entries below the snapshot are verified by `devstate db check`, not here"
 _FOLDERS = ("wal", "history", "snapshots", "quarantine")
 
 
 @dataclass(frozen=True)
 class InfoPage:
-    """What `db info` shows. `runs` counts them by status; `quarantine` are the folders of what was set aside."""
+    """What `db info` shows. `runs` counts them by status; `quarantine` are the folders of what was set aside, `below`
+    the faults that the outline of the log shows below the snapshot that it opens from."""
 
     look: FolderLook
     result: RecoveryResult
@@ -58,6 +63,12 @@ class InfoPage:
     snapshots: list[dict[str, Any]]
     degraded: tuple[int, ...]
     quarantine: tuple[str, ...]
+    below: tuple[Defect, ...]
+
+    @property
+    def damaged(self) -> bool:
+        """Whether committed data is damaged, as far as this look goes."""
+        return self.result.corruption is not None or bool(self.below)
 
 
 def looked_at(database: Database) -> InfoPage:
@@ -66,15 +77,22 @@ def looked_at(database: Database) -> InfoPage:
     runs: dict[str, int] = {}
     for run in database.list_runs():
         runs[run.status.value] = runs.get(run.status.value, 0) + 1
+    look, result = look_at(root), database.recovery
     return InfoPage(
-        look=look_at(root),
-        result=database.recovery,
+        look=look,
+        result=result,
         last_cv=database.last_cv,
         runs=runs,
         snapshots=judged_snapshots(root),
         degraded=database.degraded,
         quarantine=_names(os.path.join(root, "quarantine")),
+        below=faults_below(look, result),
     )
+
+
+def faults_below(look: FolderLook, result: RecoveryResult) -> tuple[Defect, ...]:
+    """What the outline of the log shows to be wrong below the snapshot that opening starts from."""
+    return outline_faults(look.root, look.segments, result.wal_replay_from_offset, salt=look.salt)
 
 
 def info_document(page: InfoPage) -> dict[str, Any]:
@@ -99,6 +117,7 @@ def info_document(page: InfoPage) -> dict[str, Any]:
             for segment in look.segments
         ],
         "snapshots": page.snapshots,
+        "below_snapshot": _below_document(page),
         "held_by": look.holder,
         "degraded": list(page.degraded),
         "quarantine": list(page.quarantine),
@@ -111,8 +130,12 @@ def info_lines(page: InfoPage, screen: Screen) -> Iterator[str]:
     """The same for a person."""
     now = time.time_ns() // 1000
     look, result = page.look, page.result
-    damaged = result.corruption is not None
-    verdict = screen.paint("✘ DAMAGED", "bad") if damaged else screen.paint("✔ opens whole", "good")
+    if result.corruption is not None:
+        verdict = screen.paint("✘ DAMAGED", "bad")
+    elif page.below:
+        verdict = screen.paint("✘ HISTORY DAMAGED", "bad")
+    else:
+        verdict = screen.paint("✔ opens whole", "good")
     yield f"{verdict}  {screen.paint(visible(look.root), 'strong')}"
     yield ""
     rows: list[tuple[str, str]] = []
@@ -149,12 +172,28 @@ def info_lines(page: InfoPage, screen: Screen) -> Iterator[str]:
             )
         )
     rows.append(("opening", visible(result.summary())))
+    if result.wal_replay_from_offset:
+        rows.append(("below it", _below_in_words(look)))
     yield from _rows(rows, screen)
     yield ""
     yield from snapshot_lines(page.snapshots, screen)
     if result.corruption is not None:
         yield ""
         yield from _report_lines(result.corruption, screen)
+    if page.below:
+        yield ""
+        yield from below_lines(page.below, look.root, screen)
+
+
+def below_lines(faults: Sequence[Defect], root: str, screen: Screen) -> Iterator[str]:
+    """What is wrong below the snapshot, and what that means."""
+    for fault in faults[:_MOST]:
+        yield f"  {screen.paint('✘', 'bad')} {visible(_fault_in_words(fault, root))}"
+    if len(faults) > _MOST:
+        yield f"  ... and {len(faults) - _MOST:,} more"
+    arrow = screen.paint("→", "look")
+    yield f"  {arrow} The present state is whole without it; runs that wrote there cannot be replayed."
+    yield f"  {arrow} `devstate db check` shows all damage."
 
 
 def recovery_document(result: RecoveryResult) -> dict[str, Any]:
@@ -174,15 +213,17 @@ def report_document(report: CorruptionReport | None) -> dict[str, Any] | None:
     return {**jsonable(report), "meaning": reason_in_words(report.reason), "sentences": report.sentences()}
 
 
-def recovery_lines(result: RecoveryResult, screen: Screen, *, repaired: bool = False) -> Iterator[str]:
-    """What recovery came to."""
+def recovery_lines(
+    result: RecoveryResult, screen: Screen, *, repaired: bool = False, whole: bool = True
+) -> Iterator[str]:
+    """What recovery came to; `whole` where the log below the snapshot looks so too."""
     lost = result.corruption
     if repaired:
         yield f"{screen.paint('✔ repaired', 'good')}  {visible(result.summary())}"
     elif lost is not None:
         yield f"{screen.paint('✘ DAMAGED', 'bad')}  {visible(result.summary())}; nothing was changed"
     else:
-        yield f"{screen.paint('✔ opens whole', 'good')}  {visible(result.summary())}"
+        yield f"{screen.paint('✔ opens whole' if whole else '✔ opens', 'good')}  {visible(result.summary())}"
     for path, reason in result.snapshots_rejected:
         yield f"  ! {visible(os.path.basename(path))} is rejected ({visible(reason)})"
     if result.tail_bytes_discarded:
@@ -305,6 +346,39 @@ def _names(folder: str) -> tuple[str, ...]:
         return tuple(sorted(list_folder(folder)))
     except InputMissing:
         return ()
+
+
+def _below_document(page: InfoPage) -> dict[str, Any] | None:
+    through = page.result.wal_replay_from_offset
+    if not through:
+        return None
+    root, segments = page.look.root, page.look.segments
+    return {
+        "wal_offset": through,
+        "kept_from": segments[0].start if segments else None,
+        "faults": [
+            {
+                "file": os.path.relpath(fault.segment, root),
+                "offset": fault.offset,
+                "lsn": fault.lsn,
+                "reason": fault.reason,
+                "message": _fault_in_words(fault, root),
+            }
+            for fault in page.below
+        ],
+        "note": _NOT_VERIFIED,
+    }
+
+
+def _below_in_words(look: FolderLook) -> str:
+    first = look.segments[0].start if look.segments else 0
+    kept = f"the log begins at LSN {first:,}, and what was before cannot be replayed; " if first else ""
+    return f"{kept}{_NOT_VERIFIED}"
+
+
+def _fault_in_words(fault: Defect, root: str) -> str:
+    where = f"{os.path.relpath(fault.segment, root)}, byte {fault.offset} (LSN {fault.lsn})"
+    return f"{where}: {reason_in_words(fault.reason)} ({fault.detail})"
 
 
 def _segments_in_words(segments: Sequence[Any]) -> str:

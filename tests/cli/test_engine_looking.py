@@ -206,6 +206,34 @@ def test_snapshots_are_judged(store: Path, call: Call) -> None:
     assert [one["file"].endswith(newest.name) for one in told["recovery"]["snapshots_rejected"]] == [True]
 
 
+def test_db_info_names_what_is_gone_below_the_snapshot(store: Path, call: Call) -> None:
+    with Database.open(store) as database:
+        for name in ("one", "two", "three"):
+            with database.run(name=name) as run:
+                run.kv.put("a", name)
+            database.snapshot()
+    sound = call("db", "info")
+    assert sound.status == 0 and "opens whole" in sound.out
+    assert "entries below the snapshot are verified by `devstate db check`" in sound.out
+    below = call("db", "info", "--json").document["below_snapshot"]
+    assert below["faults"] == [] and below["kept_from"] == 0 and "devstate db check" in below["note"]
+    first = min((store / "history").glob("*.wal"))
+    first.write_bytes(b"")
+    before = files_of(store)
+    told = call("db", "info", "--json")
+    assert told.status == 1 and told.document["ok"] is False and told.document["report"] is None
+    (fault,) = told.document["below_snapshot"]["faults"]
+    assert (fault["file"], fault["offset"], fault["lsn"]) == (f"history/{first.name}", 0, 0)
+    assert fault["reason"] == "missing" and "the file is empty" in fault["message"]
+    said = call("db", "info")
+    assert said.status == 1 and "opens whole" not in said.out and "HISTORY DAMAGED" in said.out
+    assert fault["message"] in said.out and "cannot be replayed" in said.out
+    assert call("db", "check").status == 1, "the two agree"
+    repair = call("db", "recover", "--on-corruption", "read_only")
+    assert repair.status == 0 and "opens whole" not in repair.out and fault["message"] in repair.out
+    assert files_of(store) == before
+
+
 def lines_of(said: Run) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.out.splitlines()]
 

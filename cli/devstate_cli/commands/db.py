@@ -46,6 +46,8 @@ def db() -> None:
     examples=("devstate db info", "devstate db info --json"),
     help=(
         "What the database holds, its files, and what opening it comes to.\n\n"
+        "Below the snapshot that it opens from, only the outline of the log is looked at: segments that are missing, "
+        "emptied or overlapping, or that begin with no entry. `devstate db check` verifies the entries there.\n\n"
         "Exit status: 0 it opens whole, 1 committed data is damaged (what is intact is shown), 3 there is none."
     ),
 )
@@ -58,9 +60,8 @@ def info(context: click.Context, db: str | None) -> Outcome:
     place = place_of(call, db)
     with reading(place, on_corruption="read_only") as database:
         page = looked_at(database)
-    damaged = page.result.corruption is not None
-    document = {"ok": not damaged, **info_document(page)}
-    return Outcome(document, lambda screen: info_lines(page, screen), 1 if damaged else 0)
+    document = {"ok": not page.damaged, **info_document(page)}
+    return Outcome(document, lambda screen: info_lines(page, screen), 1 if page.damaged else 0)
 
 
 @command(
@@ -172,6 +173,8 @@ def compact(context: click.Context, yes: bool, dry_run: bool, wait: float, db: s
         "Where committed data is damaged: `raise` (default) reports it and changes nothing, `read_only` shows "
         "what is intact and changes nothing, `prefix` cuts the log at the damage and keeps what is cut in "
         "quarantine/.\n\n"
+        "Damage below the snapshot that it opens from is told and left alone: the present state does not need "
+        "what is there.\n\n"
         "Exit status: 0 whole, or repaired; 1 committed data is damaged and nothing was changed."
     ),
 )
@@ -188,9 +191,16 @@ def recover(
     context: click.Context, on_corruption: str, yes: bool, dry_run: bool, wait: float, db: str | None
 ) -> Outcome:
     from devstate.engine import Database, RecoveryOptions
-    from devstate.engine.inspection import preview_opening
+    from devstate.engine.inspection import look_at, preview_opening
     from devstate.plans import Receipt
-    from devstate_cli.db_pages import recovery_document, recovery_lines, recovery_targets, report_document
+    from devstate_cli.db_pages import (
+        below_lines,
+        faults_below,
+        recovery_document,
+        recovery_lines,
+        recovery_targets,
+        report_document,
+    )
 
     call = invocation_of(context)
     place = place_of(call, db)
@@ -201,15 +211,21 @@ def recover(
         raise preview.fault or StorageFault("the database cannot be looked at", path=place.path)
     lost = result.corruption
     told: dict[str, Any] = {"recovery": recovery_document(result), "report": report_document(lost)}
+    look = look_at(place.path)
+    below = faults_below(look, result)
+
+    def as_it_is(screen: Screen) -> Iterator[str]:
+        yield from recovery_lines(result, screen, whole=not below)
+        if below:
+            yield from below_lines(below, look.root, screen)
+
     if on_corruption == "read_only" or (lost is not None and on_corruption == "raise"):
         document = {"ok": lost is None, "plan": None, "applied": [], "undo": None, **told, "set_aside": []}
-        return Outcome(document, lambda screen: recovery_lines(result, screen), 1 if lost is not None else 0)
+        return Outcome(document, as_it_is, 1 if lost is not None else 0)
     targets = recovery_targets(place.path, preview, place.root or place.path)
     if not targets:
         document = {"ok": True, "plan": None, "applied": [], "undo": None, **told, "set_aside": []}
-        return Outcome(
-            document, lambda screen: [*recovery_lines(result, screen), "nothing has to be repaired"]
-        )
+        return Outcome(document, lambda screen: [*as_it_is(screen), "nothing has to be repaired"])
     plan = plan_of(place, "recover the database", targets)
     after: list[Any] = []
 
