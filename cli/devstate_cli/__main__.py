@@ -13,13 +13,15 @@ from devstate.errors import DevStateError, UsageError
 from .app import app
 from .invocation import Invocation, refuse_secrets, wants
 from .outcome import Outcome, error_document, json_line, print_outcome
-from .screen import Screen
+from .screen import OutputLost, Screen
+from .standard_streams import let_go, replace_closed
 
 __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit status (the table in docs/reference/cli.md)."""
+    replace_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if "_DEVSTATE_COMPLETE" in os.environ and argv is None:
         from .completing import complete
@@ -34,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _let_go(0)
     except KeyboardInterrupt:
         return _fail(_interrupted(), call, screen)
+    except OutputLost as lost:
+        return _lost(lost, 0, screen)
     except DevStateError as error:
         if call.debug:
             raise
@@ -63,6 +67,8 @@ def _run(arguments: list[str], call: Invocation, screen: Screen) -> tuple[int, S
                 return print_outcome(result, screen, schema=call.schema, as_json=call.json), screen
             except BrokenPipeError:  # the reader has seen enough; the verdict is what it is
                 return _let_go(result.status), screen
+            except OutputLost as lost:
+                return _lost(lost, result.status, screen), screen
     except click.exceptions.Exit as ended:
         return ended.exit_code, screen
     except click.exceptions.NoArgsIsHelpError as error:
@@ -84,37 +90,48 @@ def _finish(done: tuple[int, Screen]) -> int:
         screen.flush()
     except BrokenPipeError:
         return _let_go(status)
+    except OutputLost as lost:
+        return _lost(lost, status, screen)
     return status
+
+
+def _lost(lost: OutputLost, status: int, screen: Screen) -> int:
+    """Say that the output is not there; a verdict that weighs more remains the status."""
+    _tell(lost, screen)
+    return status if status in (1, 3) else lost.exit_code
 
 
 def _let_go(status: int) -> int:
     """The reader of our output has gone; nobody wants to hear about it when the interpreter flushes."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):  # no real descriptor behind it
-        pass
+    let_go(sys.stdout)
     return status
 
 
 def _fail(error: DevStateError, call: Invocation, screen: Screen) -> int:
-    from devstate.findings import paint, visible
-
     try:
         if call.json:
             screen.utf8()
             screen.write(json_line({"schema": call.schema, **error_document(error)}))
             screen.flush()
             return error.exit_code
-        colour = screen.colour_of_notes
         screen.flush()
-        screen.note(f"{paint('✘', 'bad', colour)} {visible(str(error))}", "plain")
-        if error.remedy:
-            screen.note(f"  {paint('→', 'look', colour)} {visible(error.remedy)}", "plain")
+        _tell(error, screen)
     except BrokenPipeError:
         return _let_go(error.exit_code)
+    except OutputLost as lost:
+        for one in (error, lost):
+            _tell(one, screen)
     return error.exit_code
+
+
+def _tell(error: DevStateError, screen: Screen) -> None:
+    """The sentence and the remedy, to stderr."""
+    from devstate.findings import paint, visible
+
+    colour = screen.colour_of_notes
+    screen.note(f"{paint('✘', 'bad', colour)} {visible(str(error))}", "plain")
+    if error.remedy:
+        screen.note(f"  {paint('→', 'look', colour)} {visible(error.remedy)}", "plain")
 
 
 def _interrupted() -> DevStateError:

@@ -8,9 +8,17 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Screen", "interactive"]
+from devstate.errors import StorageFault
+
+from .standard_streams import let_go
+
+__all__ = ["OutputLost", "Screen", "interactive"]
 
 _WIDEST = 110
+
+
+class OutputLost(StorageFault):
+    """Stdout does not take what was to be written, a full disk behind it for example. What follows goes nowhere."""
 
 
 def interactive() -> bool:
@@ -49,9 +57,14 @@ class Screen:
         return visible(text if self.unmasked else mask_hmac(text))
 
     def write(self, text: str) -> None:
-        """To stdout, as it is."""
+        """To stdout, as it is. Raises BrokenPipeError where nobody reads it, OutputLost where it cannot be written."""
         self._clear()
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _output_lost(error) from error
 
     def utf8(self) -> None:
         """From now on stdout is UTF-8 whatever the locale says: what programs read has that encoding."""
@@ -60,14 +73,24 @@ class Screen:
             reconfigure(encoding="utf-8", errors="strict")
 
     def flush(self) -> None:
-        sys.stdout.flush()
+        """Raises what `write` does."""
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise _output_lost(error) from error
 
     def note(self, text: str, style: str = "dim") -> None:
         """A line for the person, to stderr."""
         from devstate.findings import paint
 
-        self._clear()
-        sys.stderr.write(paint(text, style, self.colour_of_notes) + "\n")
+        try:
+            self._clear()
+            sys.stderr.write(paint(text, style, self.colour_of_notes) + "\n")
+            sys.stderr.flush()
+        except OSError:  # nobody can be told, and the status says the rest
+            let_go(sys.stderr)
 
     def progress(self, verb: str) -> Callable[[Any], None] | None:
         """A callback for long verifications that draws on stderr; None where stderr is no terminal.
@@ -99,6 +122,14 @@ class Screen:
             sys.stderr.write("\r" + " " * len(self._progress) + "\r")
             sys.stderr.flush()
             self._progress = ""
+
+
+def _output_lost(error: OSError) -> OutputLost:
+    let_go(sys.stdout)
+    return OutputLost(
+        f"the output could not be written: {error.strerror or error}",
+        remedy="Write it to where there is room, and run the command again.",
+    )
 
 
 def _width() -> int:

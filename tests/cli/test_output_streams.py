@@ -1,0 +1,67 @@
+"""Standard streams that are closed, full, or have nobody at the other end: the right status, whole files."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from command_runs import COMMAND, clean_environment, devstate
+
+STORE = ".trae/store"
+
+
+def shell(root: Path, words: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
+    """The command with a redirection of the shell's."""
+    line = f"exec {shlex.join([*COMMAND, *words])} {redirection}"
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd=root,
+        env=clean_environment(root),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", [["verify"], ["verify", "--json"], ["run", "list"]])
+def test_a_closed_stream_changes_no_verdict(command: list[str], closed: str, demo: Path) -> None:
+    done = shell(demo, command, closed)
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    if ">&-" not in closed:
+        assert done.stdout
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "<&- 2>&-", "<&- >&-"])
+@pytest.mark.parametrize("json", [[], ["--json"]])
+def test_what_a_recorded_command_prints_never_gets_into_the_database(
+    json: list[str], closed: str, demo: Path
+) -> None:
+    # A descriptor that nobody holds would be that of the next file to be opened, and CMD's output is sent there.
+    script = "echo printed; echo complained >&2; touch ran; exit 3"
+    done = shell(demo, ["run", "record", *json, "--name", "quiet", "--", "sh", "-c", script], closed)
+    assert done.returncode == 3
+    assert "Traceback" not in done.stderr
+    assert (demo / "ran").exists()
+    for name in ("LOCK", "WRITERS", "META", "CLEAN"):
+        assert b"printed" not in (demo / STORE / name).read_bytes()
+        assert b"complained" not in (demo / STORE / name).read_bytes()
+    assert (demo / STORE / "WRITERS").stat().st_size == 0
+    checked = devstate("db", "check", "--json", cwd=demo)
+    assert checked.status == 0 and checked.document["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [(["status"], 5), (["run", "list", "--json"], 5), (["nosuch", "--json"], 2), (["verify", "no.json"], 3)],
+)
+def test_a_full_device_is_named(command: list[str], status: int, demo: Path) -> None:
+    done = shell(demo, command, ">/dev/full")
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert "No space left on device" in done.stderr
