@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from devstate.errors import PlanRefused, StorageFault
 from devstate.findings import counted, exit_code, findings_document, render_text, visible
-from devstate_cli.changing import carry_out
+from devstate_cli.changing_database import Agreement, Change, change_database, changing_options
 from devstate_cli.command import CommandGroup, command, invocation_of
 from devstate_cli.databases import db_option, place_of, reading, require_database, waited, writing
 from devstate_cli.outcome import Outcome
 from devstate_cli.screen import Screen
-
-from .run import changing_options, plan_of
-
-if TYPE_CHECKING:
-    from devstate.plans import Receipt
 
 __all__ = ["db"]
 
@@ -140,8 +135,8 @@ def snapshots(context: click.Context, db: str | None) -> Outcome:
 @changing_options
 @db_option
 @click.pass_context
-def snapshot(context: click.Context, yes: bool, dry_run: bool, wait: float, db: str | None) -> Outcome:
-    return _snapshot(context, "take a snapshot", exclusive=False, yes=yes, dry_run=dry_run, wait=wait, db=db)
+def snapshot(context: click.Context, agreed: Agreement, db: str | None) -> Outcome:
+    return _snapshot(context, "take a snapshot", agreed, db, exclusive=False)
 
 
 @command(
@@ -157,10 +152,8 @@ def snapshot(context: click.Context, yes: bool, dry_run: bool, wait: float, db: 
 @changing_options
 @db_option
 @click.pass_context
-def compact(context: click.Context, yes: bool, dry_run: bool, wait: float, db: str | None) -> Outcome:
-    return _snapshot(
-        context, "compact the database", exclusive=True, yes=yes, dry_run=dry_run, wait=wait, db=db
-    )
+def compact(context: click.Context, agreed: Agreement, db: str | None) -> Outcome:
+    return _snapshot(context, "compact the database", agreed, db, exclusive=True)
 
 
 @command(
@@ -187,12 +180,9 @@ def compact(context: click.Context, yes: bool, dry_run: bool, wait: float, db: s
 @changing_options
 @db_option
 @click.pass_context
-def recover(
-    context: click.Context, on_corruption: str, yes: bool, dry_run: bool, wait: float, db: str | None
-) -> Outcome:
+def recover(context: click.Context, on_corruption: str, agreed: Agreement, db: str | None) -> Outcome:
     from devstate.engine import Database, RecoveryOptions
     from devstate.engine.inspection import look_at, preview_opening
-    from devstate.plans import Receipt
     from devstate_cli.db_pages import (
         below_lines,
         faults_below,
@@ -226,26 +216,26 @@ def recover(
     if not targets:
         document = {"ok": True, "plan": None, "applied": [], "undo": None, **told, "set_aside": []}
         return Outcome(document, lambda screen: [*as_it_is(screen), "nothing has to be repaired"])
-    plan = plan_of(place, "recover the database", targets)
-    after: list[Any] = []
 
-    def apply() -> Receipt:
+    def work() -> Change:
         options = RecoveryOptions(on_corruption=on_corruption)  # pyright: ignore[reportArgumentType]
-        with waited(lambda: Database.open(place.path, create=False, recovery=options), wait) as database:
-            after.append(database.recovery)
-            base = place.root or place.path
+        opened = waited(lambda: Database.open(place.path, create=False, recovery=options), agreed.wait)
+        with opened as database:
+            after, base = database.recovery, place.root or place.path
             aside = tuple(os.path.relpath(path, base) for path in database.set_aside)
-        return Receipt(plan.id, tuple(target.path for target in targets), None, aside)
 
-    def said(screen: Screen) -> Iterator[str]:
-        yield from recovery_lines(after[0], screen, repaired=True)
-        for path in done.document.get("set_aside", ()):
-            yield f"  set aside  {visible(path)}"
+        def said(screen: Screen) -> Iterator[str]:
+            yield from recovery_lines(after, screen, repaired=True)
+            for path in aside:
+                yield f"  set aside  {visible(path)}"
 
-    done = carry_out(plan, apply, call, yes=yes, dry_run=dry_run, said=said)
-    if after:
-        told = {"recovery": recovery_document(after[0]), "report": report_document(after[0].corruption)}
-    return Outcome({"set_aside": [], **done.document, **told}, done.text, done.status)
+        came_to = {"recovery": recovery_document(after), "report": report_document(after.corruption)}
+        applied = tuple(target.path for target in targets)
+        return Change(applied, said, {**came_to, "set_aside": list(aside)}, set_aside=aside)
+
+    return change_database(
+        call, place, "recover the database", targets, work, agreed, otherwise={"set_aside": [], **told}
+    )
 
 
 @command(
@@ -262,14 +252,11 @@ def recover(
 @changing_options
 @db_option
 @click.pass_context
-def salvage(
-    context: click.Context, out: str, yes: bool, dry_run: bool, wait: float, db: str | None
-) -> Outcome:
+def salvage(context: click.Context, out: str, agreed: Agreement, db: str | None) -> Outcome:
     from devstate.durable import kind_of
     from devstate.engine.builtin import builtin_registry
-    from devstate.engine.salvage import SalvageReport
     from devstate.engine.salvage import salvage as salvage_folder
-    from devstate.plans import Receipt, Target
+    from devstate.plans import Target
     from devstate_cli.db_pages import salvage_document, salvage_lines
 
     call = invocation_of(context)
@@ -278,19 +265,19 @@ def salvage(
     if kind_of(out) is not None:
         raise PlanRefused(f"{out} exists", path=out, remedy="Name a file that does not exist yet.")
     what = "write: the intact commits behind the damage, where there are any"
-    plan = plan_of(place, "salvage cut-off commits", (Target(out, None, None, what),))
-    reports: list[SalvageReport] = []
 
-    def apply() -> Receipt:
-        reports.append(salvage_folder(place.path, out, registry=builtin_registry()))
-        written = reports[0].path is not None
-        return Receipt(plan.id, (out,) if written else (), f"To undo: rm {out}" if written else None)
+    def work() -> Change:
+        report = salvage_folder(place.path, out, registry=builtin_registry())
+        written = report.path is not None
+        return Change(
+            (out,) if written else (),
+            lambda screen: salvage_lines(report, screen),
+            salvage_document(report),
+            f"To undo: rm {out}" if written else None,
+        )
 
-    done = carry_out(
-        plan, apply, call, yes=yes, dry_run=dry_run, said=lambda screen: salvage_lines(reports[0], screen)
-    )
-    more = salvage_document(reports[0]) if reports else {}
-    return Outcome({**done.document, **more}, done.text, done.status)
+    targets = (Target(out, None, None, what),)
+    return change_database(call, place, "salvage cut-off commits", targets, work, agreed)
 
 
 for _one in (info, check, snapshots, snapshot, compact, recover, salvage):
@@ -298,18 +285,11 @@ for _one in (info, check, snapshots, snapshot, compact, recover, salvage):
 
 
 def _snapshot(
-    context: click.Context,
-    action: str,
-    *,
-    exclusive: bool,
-    yes: bool,
-    dry_run: bool,
-    wait: float,
-    db: str | None,
+    context: click.Context, action: str, agreed: Agreement, db: str | None, *, exclusive: bool
 ) -> Outcome:
     from devstate.engine import Database
     from devstate.engine.jsonable import jsonable
-    from devstate.plans import Receipt, Target
+    from devstate.plans import Target
     from devstate_cli.db_pages import files_of, taken_lines
 
     call = invocation_of(context)
@@ -318,34 +298,25 @@ def _snapshot(
     with reading(place):  # what cannot be read is not compacted: the error says why
         pass
     what = "write: a snapshot of the present state; older ones than the newest two go, the log behind them to history/"
-    plan = plan_of(place, action, (Target(f"{place.shown}/snapshots", None, None, what),))
-    taken: list[Any] = []
-    changes: list[tuple[str, ...]] = []
 
-    def apply() -> Receipt:
+    def work() -> Change:
         before = files_of(place.path)
         opened = (
-            waited(lambda: Database.open(place.path, create=False), wait)
+            waited(lambda: Database.open(place.path, create=False), agreed.wait)
             if exclusive
-            else writing(place, wait=wait)
+            else writing(place, wait=agreed.wait)
         )
         with opened as database:
-            taken.append(database.snapshot())
+            taken = database.snapshot()
         after = files_of(place.path)
-        changes.append(tuple(sorted(before - after)))
-        return Receipt(plan.id, tuple(sorted(f"{place.shown}/{name}" for name in after - before)))
-
-    done = carry_out(
-        plan,
-        apply,
-        call,
-        yes=yes,
-        dry_run=dry_run,
-        said=lambda screen: taken_lines(taken[0], changes[0], screen),
-    )
-    more: dict[str, Any] = {}
-    if taken:
-        told = jsonable(taken[0])
+        gone = tuple(sorted(before - after))
+        told = jsonable(taken)
         told["file"] = os.path.basename(told.pop("path"))
-        more = {"snapshot": told, "gone": list(changes[0])}
-    return Outcome({**done.document, **more}, done.text, done.status)
+        return Change(
+            tuple(sorted(f"{place.shown}/{name}" for name in after - before)),
+            lambda screen: taken_lines(taken, gone, screen),
+            {"snapshot": told, "gone": list(gone)},
+        )
+
+    targets = (Target(f"{place.shown}/snapshots", None, None, what),)
+    return change_database(call, place, action, targets, work, agreed)

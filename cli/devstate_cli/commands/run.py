@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
 from devstate.errors import UsageError
-from devstate_cli.changing import carry_out
+from devstate_cli.changing_database import (
+    Agreement,
+    Change,
+    change_database,
+    changing_options,
+    log_targets,
+)
 from devstate_cli.command import CommandGroup, command, invocation_of
 from devstate_cli.databases import (
-    Place,
     chosen_run,
     db_option,
     has_database,
@@ -25,12 +30,7 @@ from devstate_cli.databases import (
 from devstate_cli.outcome import Outcome
 from devstate_cli.screen import Screen
 
-if TYPE_CHECKING:
-    from devstate.plans import Plan, Target
-
-__all__ = ["changing_options", "plan_of", "run", "run_plan"]
-
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["run"]
 
 STATUSES = ("active", "paused", "completed", "failed", "cancelled", "archived", "orphaned")
 _NONE_YET = "no runs yet; `devstate run record -- CMD` or `devstate run begin` makes the first one"
@@ -61,19 +61,6 @@ class _RunGroup(CommandGroup):
 )
 def run() -> None:
     pass
-
-
-def changing_options(function: F) -> F:
-    """`--yes`, `--dry-run` and `--wait`."""
-    for option in (
-        click.option(
-            "--wait", type=click.FloatRange(0), default=10.0, metavar="SECONDS", help="For the lock (10)."
-        ),
-        click.option("--dry-run", is_flag=True, help="Show what would be done, and stop."),
-        click.option("--yes", is_flag=True, help="Go ahead without asking."),
-    ):
-        function = option(function)
-    return function
 
 
 @command(
@@ -191,13 +178,9 @@ def begin(
     tags: tuple[str, ...],
     parent: str | None,
     metadata: str | None,
-    yes: bool,
-    dry_run: bool,
-    wait: float,
+    agreed: Agreement,
     db: str | None,
 ) -> Outcome:
-    from devstate.plans import Receipt
-
     call = invocation_of(context)
     place = place_of(call, db)
     told = _metadata(metadata)
@@ -205,18 +188,16 @@ def begin(
     if parent is not None:
         with reading(place) as database:
             under = chosen_run(database, parent).run_id
-    plan = run_plan(
-        place, f"begin run {name!r}" if name else "begin a run", "append: one commit that begins the run"
-    )
-    made: list[str] = []
 
-    def apply() -> Receipt:
-        with writing(place, wait=wait, create=True) as database:
-            made.append(database.begin_run(name=name, parent=under, tags=tags, metadata=told, owned=False))
-        return Receipt(plan.id, (place.shown,), f"To undo: devstate run abort {made[0]} --reason ...")
+    def work() -> Change:
+        with writing(place, wait=agreed.wait, create=True) as database:
+            made = database.begin_run(name=name, parent=under, tags=tags, metadata=told, owned=False)
+        undo = f"To undo: devstate run abort {made} --reason ..."
+        return Change((place.shown,), lambda screen: [made], {"run": made}, undo)
 
-    done = carry_out(plan, apply, call, yes=yes, dry_run=dry_run, said=lambda screen: made)
-    return Outcome({**done.document, "run": made[0] if made else None}, done.text, done.status)
+    action = f"begin run {name!r}" if name else "begin a run"
+    targets = log_targets(place, "append: one commit that begins the run")
+    return change_database(call, place, action, targets, work, agreed, otherwise={"run": None})
 
 
 @command(
@@ -241,12 +222,10 @@ def end(
     run_text: str,
     status: str,
     reason: str | None,
-    yes: bool,
-    dry_run: bool,
-    wait: float,
+    agreed: Agreement,
     db: str | None,
 ) -> Outcome:
-    return _ended(context, run_text, status, reason, yes=yes, dry_run=dry_run, wait=wait, db=db)
+    return _ended(context, run_text, status, reason, agreed, db)
 
 
 @command(
@@ -261,35 +240,12 @@ def end(
 @changing_options
 @db_option
 @click.pass_context
-def abort(
-    context: click.Context, run_text: str, reason: str, yes: bool, dry_run: bool, wait: float, db: str | None
-) -> Outcome:
-    return _ended(context, run_text, "failed", reason, yes=yes, dry_run=dry_run, wait=wait, db=db)
+def abort(context: click.Context, run_text: str, reason: str, agreed: Agreement, db: str | None) -> Outcome:
+    return _ended(context, run_text, "failed", reason, agreed, db)
 
 
 for _one in (list_runs, show, begin, end, abort):
     run.add_command(_one)
-
-
-def run_plan(place: Place, action: str, what: str) -> Plan:
-    """The plan of a change that is a commit: what is there is not touched."""
-    from devstate.plans import Target
-
-    log = Target(f"{place.shown}/wal", None, None, what)
-    if has_database(place):
-        return plan_of(place, action, (log,))
-    return plan_of(place, action, (Target(place.shown, None, None, "write: a new database"), log))
-
-
-def plan_of(place: Place, action: str, targets: tuple[Target, ...]) -> Plan:
-    """A plan for a database; its files have no digests, as others may be writing them."""
-    import hashlib
-
-    from devstate.plans import Plan
-
-    identity = "\0".join([action, place.path, *(f"{target.path}\0{target.diff}" for target in targets)])
-    number = hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:12]
-    return Plan(number, action, place.root or place.path, targets)
 
 
 def _ended(
@@ -297,14 +253,10 @@ def _ended(
     text: str,
     status: str,
     reason: str | None,
-    *,
-    yes: bool,
-    dry_run: bool,
-    wait: float,
+    agreed: Agreement,
     db: str | None,
 ) -> Outcome:
     from devstate.engine.errors import RunNotActive
-    from devstate.plans import Receipt
     from devstate_cli.run_pages import run_title
     from devstate_cli.shown_values import Veil
 
@@ -320,17 +272,17 @@ def _ended(
             status=told.status.value,
             remedy="`devstate run list --status active` shows those that can.",
         )
-    plan = run_plan(place, f"end run {told.run_id} as {status}", "append: one commit that ends the run")
-
-    def apply() -> Receipt:
-        with writing(place, wait=wait) as database:
-            database.end_run(told.run_id, status, reason)
-        return Receipt(plan.id, (place.shown,))
 
     def said(screen: Screen) -> list[str]:
         return [f"{screen.paint('✔ done', 'good')}  {run_title(told, veil)} is {status}"]
 
-    done = carry_out(plan, apply, call, yes=yes, dry_run=dry_run, said=said)
+    def work() -> Change:
+        with writing(place, wait=agreed.wait) as database:
+            database.end_run(told.run_id, status, reason)
+        return Change((place.shown,), said)
+
+    targets = log_targets(place, "append: one commit that ends the run")
+    done = change_database(call, place, f"end run {told.run_id} as {status}", targets, work, agreed)
     return Outcome({**done.document, "run": str(told.run_id), "status": status}, done.text, done.status)
 
 
