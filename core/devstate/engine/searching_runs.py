@@ -145,7 +145,7 @@ class SearchOfRuns:
             return record[2] if record is not None else None
 
         def accept(key: Key) -> bool:
-            record = record_of(key)
+            record = visible_at(kind.latest(run, key), cv)
             if record is None or not kind.current(record, now):
                 return False
             return time_range is None or time_range[0] <= record[2] <= time_range[1]

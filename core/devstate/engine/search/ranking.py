@@ -3,13 +3,15 @@
 Documents are looked at from the best of each term downwards. A document not met so far weighs for each term at
 most what the next one in that term's order does, and the sum of these bounds is taken in the same order of terms
 as every score; rounding keeps order, so no unseen document can score above the sum of the bounds. Once k
-documents score above it the answer is final (the threshold algorithm of Fagin, Lotem and Naor).
+documents score above it, or as much with lesser keys, the answer is final (the threshold algorithm of Fagin,
+Lotem and Naor; without the keys it would look at every document where most are alike, as they are for everyday
+words).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from heapq import heappush, heapreplace
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic
 
 import msgspec
@@ -25,7 +27,7 @@ _CHECK = 256
 
 
 class Column(msgspec.Struct, Generic[K], frozen=True, gc=False):
-    """One term: its weight in each document, the documents, and whether they stand heaviest first."""
+    """One term: its weight in each document, the documents, and whether they stand heaviest first, equals by key."""
 
     weights: dict[K, float]
     keys: list[K]
@@ -44,7 +46,8 @@ class Ranking(msgspec.Struct, Generic[K], frozen=True):
 def column(weights: dict[K, float], *, ordered: bool) -> Column[K]:
     """The column of these weights."""
     if ordered:
-        keys = sorted(weights, key=weights.__getitem__, reverse=True)
+        keys = sorted(weights)
+        keys.sort(key=weights.__getitem__, reverse=True)
         return Column(weights, keys, True, weights[keys[0]] if keys else 0.0)
     return Column(weights, list(weights), False, max(weights.values(), default=0.0))
 
@@ -59,8 +62,8 @@ def top(
     """The k best of the documents that `accept` lets in; a score is the sum of weights in the order of columns."""
     tables = [part.weights for part in columns]
     longest = max((len(part.keys) for part in columns), default=0)
-    best: list[float] = []  # a heap of the k best scores so far
-    found: list[tuple[float, K]] = []  # each document that was among the k best when it was met
+    best: list[tuple[float, K]] = []  # (-score, key) of the k best so far, best first once there are k
+    full, floor = False, 0.0  # whether there are k, and the score of the last of them
     seen: set[K] = set()
     checked = 0
     cut = expired()
@@ -71,37 +74,61 @@ def top(
                 if key in seen:
                     continue
                 seen.add(key)
-                if accept is not None and not accept(key):
+                # `accept` costs more than a score: of k and more, those alone that beat one of them are asked about.
+                if not full and accept is not None and not accept(key):
                     continue
-                # Not `sum`: newer Pythons correct its rounding, and the bound relies on plain addition.
-                score = 0.0
+                score = 0.0  # as `_sum` adds
                 for table in tables:
                     score += table.get(key, 0.0)
-                if len(best) < k:
-                    heappush(best, score)
-                elif score >= best[0]:
-                    heapreplace(best, score)
-                else:
+                if not full:
+                    best.append((-score, key))
+                    if len(best) == k:
+                        full = True
+                        best.sort()
+                elif score < floor or (score == floor and key > best[-1][1]):
                     continue
-                found.append((score, key))
+                elif accept is None or accept(key):
+                    best.pop()
+                    insort(best, (-score, key))
+                if full:
+                    floor = -best[-1][0]
         at += _STEP
-        if len(best) == k and _bound(columns, at) < best[0]:
+        if full and _settled(columns, at, floor, best[-1][1]):
             break
         if len(seen) - checked >= _CHECK:
             checked = len(seen)
             cut = expired()
-    found.sort(key=_best_first)
-    return Ranking(found[:k], len(seen), cut)
+    best.sort()
+    return Ranking([(-score, key) for score, key in best], len(seen), cut)
 
 
-def _bound(columns: Sequence[Column[K]], at: int) -> float:
-    """No document that stands from `at` on in every column, or is in none of them, scores above this."""
-    bound = 0.0
-    for part in columns:
-        if at < len(part.keys):
-            bound += part.weights[part.keys[at]] if part.ordered else part.heaviest
-    return bound
+def _settled(columns: Sequence[Column[K]], at: int, score: float, last: K) -> bool:
+    """Whether every document that is in no column before `at` comes behind the key `last` of this score."""
+    left = [part for part in columns if at < len(part.keys)]
+    fronts = [part.weights[part.keys[at]] if part.ordered else part.heaviest for part in left]
+    bound = _sum(fronts)
+    if bound != score:
+        return bound < score
+    # With the weights of all fronts it has this very score, but stands behind each front, so it has a greater key.
+    if not (all(part.ordered for part in left) and any(part.keys[at] > last for part in left)):
+        return False
+    # With the next lighter weight anywhere its score must be less, which rounding might have hidden.
+    return all(
+        _sum((*fronts[:place], _lighter(part, at), *fronts[place + 1 :])) < score
+        for place, part in enumerate(left)
+    )
 
 
-def _best_first(hit: tuple[float, K]) -> tuple[float, K]:
-    return (-hit[0], hit[1])
+def _lighter(part: Column[K], at: int) -> float:
+    """The heaviest weight in the column below that of the document at `at`; 0 where there is none."""
+    weights = part.weights
+    start = bisect_right(part.keys, -weights[part.keys[at]], lo=at, key=lambda key: -weights[key])
+    return weights[part.keys[start]] if start < len(part.keys) else 0.0
+
+
+def _sum(weights: Iterable[float]) -> float:
+    """Added up one by one: newer Pythons correct the rounding of `sum`, and each bound relies on plain addition."""
+    total = 0.0
+    for weight in weights:
+        total += weight
+    return total
