@@ -65,3 +65,29 @@ def test_resuming_makes_the_resumer_its_owner(tmp_path: Path) -> None:
         assert database.run_metadata(run).owner is not None
     with Database.open(tmp_path / "db", shared=True) as database:
         assert database.run_status(run) == "orphaned"
+
+
+SAME = [1, "fixed", "", "", "told"]
+
+
+@pytest.mark.parametrize("owner", [SAME, []], ids=["told", "nobody"])
+def test_a_run_is_taken_up_again_by_the_owner_it_had_before(tmp_path: Path, owner: list[object]) -> None:
+    """Opened alone, a run that was begun and not ended is orphaned; resuming it ends that, whoever the owner is."""
+    with Database.open(tmp_path / "db", owner=owner) as database:
+        run = database.begin_run(name="long")
+    with Database.open(tmp_path / "db", owner=owner) as database:
+        assert database.run_status(run) == "orphaned"
+        database.add_tags(run, "seen")
+        assert database.run_status(run) == "orphaned", "it takes more than another tag"
+        database.resume_run(run)
+        assert database.run_status(run) == "active" and database.orphaned_runs() == []
+        database.kv.put(run, "a", 1)
+        with pytest.raises(RunNotActive):
+            database.resume_run(run)
+    with Database.open(tmp_path / "db", owner=owner) as database:
+        assert database.run_status(run) == "orphaned", "nothing of that outlives the process"
+        database.snapshot()
+    with Database.open(tmp_path / "db", owner=owner) as database:
+        database.resume_run(run)
+        database.kv.put(run, "a", 2)
+        database.end_run(run)

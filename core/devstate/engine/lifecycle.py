@@ -98,7 +98,10 @@ class RunLifecycle:
         self._update(run_id, {}, RunStatus.PAUSED)
 
     def resume_run(self, run_id: RunLike) -> None:
-        """Go on with a paused or orphaned run, as its owner."""
+        """Go on with a paused or orphaned run, as its owner; it may have been that before.
+
+        Where several processes share the database, an owner that is not alive leaves the run orphaned.
+        """
         self._update(run_id, {"owner": self._owner()}, RunStatus.ACTIVE)
 
     def archive_run(self, run_id: RunLike) -> None:

@@ -18,13 +18,25 @@ if TYPE_CHECKING:
 
     from .runs import RunStore
 
-__all__ = ["GONE", "BeginRun", "CreateRun", "DeleteRun", "EndRun", "UpdateRun", "unknown_run"]
+__all__ = [
+    "GONE",
+    "RESUMED",
+    "BeginRun",
+    "CreateRun",
+    "DeleteRun",
+    "EndRun",
+    "UpdateRun",
+    "resumes",
+    "unknown_run",
+]
 
 _pack = msgspec.msgpack.Encoder().encode
 _dict = msgspec.msgpack.Decoder(dict[str, Any]).decode
 
 GONE: Final = "gone"
 """The `extra` of the record that deletes a run."""
+RESUMED: Final = "resumed"
+"""The `extra` of a record by which somebody goes on with a run: its fields may be those that it had."""
 
 _NEXT: Final[Mapping[str, frozenset[str]]] = {
     "active": frozenset({"paused", "completed", "failed", "cancelled", "archived"}),
@@ -104,7 +116,7 @@ class UpdateRun(Operation):
         if "tags" in changes:
             changes["tags"] = list(dict.fromkeys([*fields["tags"], *changes["tags"]]))
         run, cv, ts = batch.run, batch.cv, batch.ts
-        record = (cv, _pack({**fields, **changes}), ts, None, None)
+        record = (cv, _pack({**fields, **changes}), ts, resumes(changes), None)
         batch.add(UPDATE, _pack((run, None, cv, ts, changes)), self._store, None, record)
 
 
@@ -152,6 +164,11 @@ class DeleteRun(Operation):
             )
         payload = _pack((batch.run, None, batch.cv, batch.ts, {"deleted": True}))
         batch.add(UPDATE, payload, self._store, None, (batch.cv, None, batch.ts, GONE, None))
+
+
+def resumes(changes: Mapping[str, Any]) -> str | None:
+    """The `extra` of the record that these changes make."""
+    return RESUMED if changes.get("status") == "active" else None
 
 
 def _fields_in(store: RunStore, batch: Batch) -> dict[str, Any]:

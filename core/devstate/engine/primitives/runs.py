@@ -36,7 +36,17 @@ from .run_entries import (
     ended,
     update_payload,
 )
-from .run_life import GONE, BeginRun, CreateRun, DeleteRun, EndRun, UpdateRun, unknown_run
+from .run_life import (
+    GONE,
+    RESUMED,
+    BeginRun,
+    CreateRun,
+    DeleteRun,
+    EndRun,
+    UpdateRun,
+    resumes,
+    unknown_run,
+)
 
 if TYPE_CHECKING:
     from typing import Self
@@ -166,7 +176,7 @@ class RunStore(MapPrimitive):
             if told.changes.get("deleted") is True:
                 self.install(told.run, None, (told.cv, None, told.ts, GONE, None))
             else:
-                self._put(told.run, told.cv, told.ts, {**fields, **told.changes})
+                self._put(told.run, told.cv, told.ts, {**fields, **told.changes}, resumes(told.changes))
         else:
             end = end_payload(entry.payload)
             self._cross_check(end)
@@ -212,7 +222,7 @@ class RunStore(MapPrimitive):
         book = self.books.get(run)
         if book is None:
             book = self.books[run] = RunBook()
-        _take_status(book, _dict(value_of(record)))
+        _take_status(book, _dict(value_of(record)), resumed=record[3] == RESUMED)
 
     def delete_run(self, run: bytes) -> None:
         super().delete_run(run)
@@ -386,8 +396,8 @@ class RunStore(MapPrimitive):
 
     # -- how
 
-    def _put(self, run: bytes, cv: int, ts: int, fields: Mapping[str, Any]) -> None:
-        self.install(run, None, (cv, _pack(fields), ts, None, None))
+    def _put(self, run: bytes, cv: int, ts: int, fields: Mapping[str, Any], extra: str | None = None) -> None:
+        self.install(run, None, (cv, _pack(fields), ts, extra, None))
 
     def _fields(self, run: bytes) -> dict[str, Any]:
         record = self.latest(run, None)
@@ -423,9 +433,9 @@ class _RunsAt:
                 yield _pack((run, cv, ts, {**_dict(value), **self._accounts[run]}))
 
 
-def _take_status(book: RunBook, fields: Mapping[str, Any]) -> None:
+def _take_status(book: RunBook, fields: Mapping[str, Any], *, resumed: bool = False) -> None:
     status, owner = fields["status"], fields.get("owner")
-    if book.orphaned and status == book.status and owner == book.owner:
+    if book.orphaned and status == book.status and owner == book.owner and not resumed:
         return  # another field changed: its process is still gone
     book.status, book.owner = status, owner
     book.writable = status == "active"
