@@ -79,6 +79,8 @@ class Committer:
         self.ts = position.ts
         self.sequence = position.sequence
         self.visible = position.cv
+        # What was superseded before this commit is gone, whoever reads: a reader began again from a snapshot.
+        self.floor = 0
         self.strict = strict
         self.gate: Gate | None = None
         self.following = False

@@ -31,7 +31,7 @@ from .handles import ByRun, RunHandle
 from .ids import RunLike, run_bytes, run_text, uuid7_text
 from .keeping import SnapshotKeeper
 from .lifecycle import RunLifecycle
-from .opening import Opened, OpenSettings, open_files, open_memory, run_store, write_clean
+from .opening import Opened, OpenSettings, open_files, open_memory, or_given_back, run_store, write_clean
 from .owners import OPEN_HANDLES
 from .past import PastOfRuns
 from .recovery_result import RecoveryOptions, RecoveryResult
@@ -167,15 +167,16 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         else:
             opened = open_files(os.path.abspath(os.fspath(path)), registry, settings, files)
         registry.close()
-        return cls(
-            opened,
-            registry=registry,
-            settings=settings,
-            history=policy,
-            snapshots=snapshots or SnapshotPolicy(),
-            owner=None if owner is None else lambda: owner or None,
-            files=files,
-        )
+        with or_given_back(opened):
+            return cls(
+                opened,
+                registry=registry,
+                settings=settings,
+                history=policy,
+                snapshots=snapshots or SnapshotPolicy(),
+                owner=None if owner is None else lambda: owner or None,
+                files=files,
+            )
 
     # -- what it is
 
@@ -355,8 +356,8 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
                 return
             self._closed = True
         opened, committer = self._opened, self._committer
-        self._keeper.close()
         try:
+            self._keeper.close()  # waits: an interrupt that comes meanwhile still gives the locks back
             if committer.flusher is not None:
                 committer.flusher.close()
             if opened.writable and opened.root is not None and committer.log is not None:

@@ -8,10 +8,11 @@ import os
 from devstate.durable.files import Files, retried
 from devstate.errors import InputUnreadable
 
+from .envelope import NIL_TX
 from .errors import NoRecoveryBaseError, SnapshotCorruptError
 from .layout import CLEAN, META
 from .meta import SMALL_FILE_LIMIT, CleanMark, Meta, decode_clean, decode_meta
-from .scan import scan_entries
+from .scan import ListedEntry, scan_entries
 from .segments import SegmentReader, list_segments
 from .snapshot_reading import list_snapshots, read_snapshot
 
@@ -32,14 +33,14 @@ def read_identity(root: str, reader: SegmentReader, files: Files) -> tuple[Meta,
         return Meta(db_uuid=meta.db_uuid, salt=meta.salt, created=meta.base_ts), True
     for segment in list_segments(root, history=True, files=files):
         for entry in scan_entries(reader.load(segment), segment.start):
-            tx_id = getattr(entry, "tx_id", None)
-            if tx_id is not None and any(tx_id):
-                salt = tx_id[8:]
+            # A damaged entry would name a database that this is not, and all of the log would be foreign to it.
+            if isinstance(entry, ListedEntry) and entry.crc_ok and entry.tx_id != NIL_TX:
+                salt = entry.tx_id[8:]
                 return Meta(
                     db_uuid=hashlib.sha256(b"devstate" + salt).digest()[:16], salt=salt, created=0
                 ), True
     raise NoRecoveryBaseError(
-        f"{root} has no META, and neither a snapshot nor a log entry to take the identity from",
+        f"{root} has no META, and neither a snapshot nor an intact log entry to take the identity from",
         path=root,
         remedy="Put the files of the database back, or choose another folder.",
     )

@@ -65,6 +65,9 @@ class DatabaseLocks:
                 path=root,
                 remedy="See to the permissions of the folder.",
             ) from None
+        except BaseException:  # an interrupt while this waited
+            self.close()
+            raise
 
     def acquire(self) -> None:
         """Exclude the other shared openers; waits for them. Raises StorageFault."""

@@ -45,18 +45,40 @@ class MemoryLog:
 
     def read_transaction(self, lsn: int) -> Transaction:
         """The transaction at a position. Raises HistoryPruned."""
-        first = self.end - len(self._kept)
-        if lsn < first:
+        found = self._kept_at(lsn)
+        if found is None:
             kept = self._kept[0][1] if self._kept else self.end + 1
             raise HistoryPruned(
                 f"the database in memory keeps the last {self._limit} transactions only",
                 from_cv=kept,
                 remedy="Open it with a larger history_limit.",
             )
-        run, cv, ts, sequence, *flat = self._kept[lsn - first]
+        run, cv, ts, sequence, *flat = found
         tx_id = make_tx_id(sequence, self._salt)
         listed = tuple(
             WalEntry(kind, ENTRY_VERSION, tx_id, payload, lsn)
             for kind, payload in zip(flat[::2], flat[1::2], strict=True)
         )
         return Transaction(run, cv, ts, lsn, lsn + 1, sequence, listed)
+
+    def _kept_at(self, lsn: int) -> tuple[Any, ...] | None:
+        """What stands at a position, None where it was let go.
+
+        Readers hold no lock: how many are kept, and how many there were, are not told at one moment while another
+        thread appends. The versions in what is kept are, and count from 1 as positions do from 0.
+        """
+        kept = self._kept
+        while True:
+            try:
+                place = lsn + 1 - kept[0][1]
+                if place < 0:
+                    return None
+                found = kept[place]
+            except IndexError:
+                if not kept or kept[0][1] > lsn + 1:
+                    return None
+                if lsn >= self.end:
+                    raise
+                continue  # the first one went between the two looks
+            if found[1] == lsn + 1:
+                return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -45,7 +46,7 @@ from .syncing import Flusher
 from .versions import Versions
 from .wal_writer import WalWriter
 
-__all__ = ["OpenSettings", "Opened", "open_files", "open_memory"]
+__all__ = ["OpenSettings", "Opened", "open_files", "open_memory", "or_given_back"]
 
 _OURS = frozenset({LOCK, WRITERS, META, CLEAN, "wal", "snapshots", "history", "quarantine"})
 _READ_ATTEMPTS = 20
@@ -144,6 +145,20 @@ def run_store(primitives: Primitives) -> RunStore:
     if not isinstance(found, RunStore):
         raise EngineError("the kind named `runs` is not the engine's own")
     return found
+
+
+@contextmanager
+def or_given_back(opened: Opened) -> Generator[None]:
+    """Where the block raises, nothing stays open of a database that nobody gets to see."""
+    try:
+        yield
+    except BaseException:
+        if opened.committer.flusher is not None:
+            opened.committer.flusher.close()
+        for held in (opened.committer.log, opened.follower, opened.locks):
+            if held is not None:
+                held.close()
+        raise
 
 
 def write_clean(root: str, end: int, cv: int, files: Files) -> None:
@@ -266,25 +281,24 @@ def _writing(
         max_pending=settings.durability.max_pending,
     )
     opened = Opened(
-        root, recovered.meta, committer, recovered.result, owners, recovered, locks, opaque=recovered.opaque
+        root, recovered.meta, committer, recovered.result, owners, recovered, opaque=recovered.opaque
     )
-    if settings.shared:
-        follower = Follower(root, committer, start=start, end=end, files=files)
-        committer.gate = SharedGate(committer, log, locks, follower)
-        committer.following = True
-        opened.follower = follower
-    # What recovery read may never have been synced by the process that wrote it.
-    log.syncing.synced = -1
-    if settings.durability.mode == "strict":
-        try:
+    with or_given_back(opened):
+        if settings.shared:
+            follower = Follower(root, committer, start=start, end=end, files=files)
+            committer.gate = SharedGate(committer, log, locks, follower)
+            committer.following = True
+            opened.follower = follower
+        # What recovery read may never have been synced by the process that wrote it.
+        log.syncing.synced = -1
+        if settings.durability.mode == "strict":
             log.sync_through(end)
-        except BaseException:
-            log.close()
-            raise
-    elif settings.durability.interval_ms:
-        committer.flusher = Flusher(lambda: log.sync_through(log.end), settings.durability.interval_ms / 1000)
-        if not recovered.result.clean_close and end:
-            committer.flusher.arm()  # a process that died may have left commits that are not on the device
+        elif settings.durability.interval_ms:
+            interval = settings.durability.interval_ms / 1000
+            committer.flusher = Flusher(lambda: log.sync_through(log.end), interval)
+            if not recovered.result.clean_close and end:
+                committer.flusher.arm()  # a process that died may have left commits that are not on the device
+    opened.locks = locks
     return opened
 
 
@@ -320,8 +334,11 @@ def _reading(
 
         def reload() -> None:
             fresh = read_state(root, registry, settings.recovery, owners, files)
+            committer.floor = fresh.end.last_cv  # no version before it is there any more
+            committer.installing = True  # who misses a record waits for all of the state
             recovered.primitives.adopt(fresh.primitives)
             committer.taken_in(fresh.end.last_cv, fresh.end.last_ts, fresh.next_tx - 1, fresh.end.end_lsn)
+            committer.installing = False
             follower.go(_segment_start(fresh))
             follower.end = fresh.end.end_lsn
             opened.recovered = fresh

@@ -70,8 +70,10 @@ class HistoryPolicy(msgspec.Struct, frozen=True):
             return cls()
         if text == "off":
             return cls(0)
-        if text.startswith("days=") and float(text[5:]) > 0:
-            return cls(float(text[5:]))
+        if text.startswith("days="):
+            with suppress(ValueError):
+                if 0 < (days := float(text[5:])) < float("inf"):
+                    return cls(days)
         raise ValueError(f"history is `keep`, `days=N` or `off`, not {text!r}")
 
 
@@ -120,15 +122,13 @@ def take_snapshot(
         if committer.write_obstacle is not None:
             raise committer.write_obstacle()
         cv, ts, lsn, next_tx = committer.cv, committer.ts, log.end, committer.sequence
-        primitives.versions.enter(cv)
         frozen = [(primitive.type_id, primitive.at(cv, committer.lock)) for primitive in primitives]
-    same = _present(root, cv, meta.salt, files)
-    if same is not None:
-        with committer.lock:
-            primitives.versions.leave(cv, max(committer.visible, 0))
-        return same
+        primitives.versions.enter(cv)  # last: what fails before it leaves no reader behind
     temporary = os.path.join(snapshots_folder(root), temp_name(files.token()))
     try:
+        same = _present(root, cv, meta.salt, files)
+        if same is not None:
+            return same
         # A snapshot must never be more durable than the log that it claims to cover.
         log.sync_through(lsn)
         info = write_snapshot(
@@ -218,15 +218,16 @@ def archive_segments(
     if surplus:
         files.fsync_dir(snapshots_folder(root))
     horizon = kept[-1]
-    # With no history there is no way back before the oldest snapshot: one alone is then not enough to rely on.
-    if history.days == 0 and len(kept) < keep:
+    # Where history goes there is no way back before the oldest snapshot: one alone is then not enough to rely on.
+    relied = len(kept) >= keep
+    if history.days == 0 and not relied:
         return tuple(gone)
     with SegmentReader(root, salt=salt, files=files) as reader:
         for segment in list_segments(root, history=False, files=files):
             if segment.end <= horizon and segment.start < active_start:
                 _archive(root, segment, history, files)
                 gone.append(segment.path)
-        if history.days:
+        if history.days and relied:
             gone += _expire(root, reader, now - int(history.days * _DAY_US), horizon, files)
     return tuple(gone)
 

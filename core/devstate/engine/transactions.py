@@ -160,8 +160,8 @@ class Transaction:
 
     def live(self, primitive: StoragePrimitive, prefix: str = "") -> Iterable[tuple[Any, Record]]:
         self._require_open()
-        self._require_run()
         found = scanned(primitive, self.run, prefix, self.start)
+        self._require_run()  # behind the look: it tells what the look found from what is gone
         if self._serializable:
             self._scans.append((primitive, prefix, [(key, record[0]) for key, record in found]))
         pending = self._draft.pending
@@ -179,9 +179,9 @@ class Transaction:
 
     def length(self, primitive: StoragePrimitive) -> int:
         self._require_open()
-        self._require_run()
         pending = self._draft.pending
         before = primitive.length_at(self.run, self.start)
+        self._require_run()
         if self._serializable:
             self._lengths[primitive] = before
         return before + sum(
@@ -338,7 +338,17 @@ class Transaction:
 
     def _require_run(self) -> None:
         """Raise RunNotFound where the run was deleted since, and took its records along; also where another one was
-        begun under its identifier."""
+        begun under its identifier. Raise ConflictError where the state that this transaction reads is gone."""
+        if self.start < self._committer.floor:
+            raise ConflictError(
+                "the log between what this transaction reads and the newest commit was put away meanwhile",
+                kind="read-write",
+                primitive="",
+                key=None,
+                expected=self.start,
+                found=self._committer.floor,
+                remedy="Begin another transaction.",
+            )
         if self._begun is None:
             return  # the run is what this transaction changes
         self._committer.require_run(self.run)
