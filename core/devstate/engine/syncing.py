@@ -50,11 +50,6 @@ class GroupSync:
                     return
             self._lead()
 
-    def advance(self, lsn: int) -> None:
-        """Take note that somebody else made the log durable through `lsn`."""
-        with self._lock:
-            self.synced = max(self.synced, lsn)
-
     def retire(self, close: Callable[[], None]) -> None:
         """Close a descriptor as soon as no sync uses it."""
         with self._lock:
