@@ -25,6 +25,7 @@ __all__ = [
     "kind_of",
     "list_folder",
     "read_bounded",
+    "unreadable",
 ]
 
 # The setting limits.file_bytes replaces it where a face has read the settings.
@@ -250,13 +251,18 @@ def _reading_error(error: OSError | ValueError, path: str) -> DevStateError:
             path=repr(path),
             remedy="Correct the path where it is written.",
         )
-    number = error.errno or 0
     if isinstance(error, (FileNotFoundError, NotADirectoryError)):
         return InputMissing(
             f"{path} does not exist",
             path=path,
             remedy="Check the path, or restore the file from an earlier copy.",
         )
+    return unreadable(error, path)
+
+
+def unreadable(error: OSError, path: str) -> InputUnreadable:
+    """The typed error, with what to do, for what the operating system said of a file or folder that is there."""
+    number = error.errno or 0
     if number in (errno.ELOOP, errno.EMLINK):  # EMLINK: what some BSDs say for O_NOFOLLOW
         return InputUnreadable(
             f"{path} is a symbolic link, which is not followed",
@@ -268,6 +274,12 @@ def _reading_error(error: OSError | ValueError, path: str) -> DevStateError:
             f"no permission to read {path}",
             path=path,
             remedy="Give this user read permission on it and on the folders above it.",
+        )
+    if isinstance(error, IsADirectoryError):
+        return InputUnreadable(
+            f"{path} is a folder, where a regular file is needed",
+            path=path,
+            remedy="Move the folder away, and restore the file from an earlier copy if there was one.",
         )
     if number in (errno.ENXIO, errno.ENODEV):
         return InputUnreadable(

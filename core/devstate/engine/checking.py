@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from devstate.durable.files import OS, Files
+from devstate.durable.reading import unreadable
 from devstate.errors import DevStateError, InputUnreadable
 from devstate.findings import CODES, Finding, Severity, Where
 
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _MANY_GAPS = 1 << 30  # all are wanted; how many recovery lets pass is not the question here
+_LOG_GONE = (
+    "Keep the snapshot: those commits are nowhere else. Restore the missing log from a copy of the folder; "
+    "`devstate db recover --on-corruption prefix` goes on without it."
+)
 
 
 def check(root: str, *, registry: Registry, live: bool = False, files: Files = OS) -> tuple[Finding, ...]:
@@ -158,7 +163,9 @@ class _Check:
             state, start, cv, ts = sound.base.primitives, sound.base.lsn, sound.base.cv, sound.base.ts
         for sound in waiting:
             message = f"the snapshot is of commit {sound.base.cv}; the log ends at commit {cv}"
-            yield _finding("STATE_MISMATCH", message, self._name(sound.path))
+            yield msgspec.structs.replace(
+                _finding("STATE_MISMATCH", message, self._name(sound.path)), remedy=_LOG_GONE
+            )
         return (step.cv, _digest(step.state)) if step.state is not None else None
 
     def _meet(self, step: _Step, waiting: list[_Sound]) -> Iterator[Finding]:
@@ -292,7 +299,7 @@ class _Check:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise InputUnreadable(f"cannot list {folder}: {error.strerror or error}", path=folder) from None
+            raise unreadable(error, folder) from None
 
     def _name(self, path: str) -> str:
         return _under(self._root, path)

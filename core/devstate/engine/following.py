@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from devstate.durable.files import OS, Files, retried
-from devstate.errors import InputUnreadable
+from devstate.durable.reading import unreadable
 
 from .errors import EngineError, WalCorruptionError
 from .framing import Transaction
@@ -68,9 +68,7 @@ class Follower:
                 size = self._files.fstat(self._fd).st_size
                 data = self._read(offset, size - offset) if size > offset else b""
             except OSError as error:
-                raise InputUnreadable(
-                    f"cannot read {self._path}: {error.strerror or error}", path=self._path
-                ) from None
+                raise unreadable(error, self._path) from None
             if data:
                 last = self._take(data, alone=alone)
                 if last.end_lsn < self.start + size:
@@ -189,7 +187,7 @@ class Follower:
                     break
                 path = again[0].path
             except OSError as error:
-                raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
+                raise unreadable(error, path) from None
         raise Stranded(f"the segment at LSN {self.start} is gone")
 
     def _read(self, offset: int, size: int) -> bytes:
@@ -209,7 +207,7 @@ class Follower:
         except FileNotFoundError:
             return False
         except OSError as error:
-            raise InputUnreadable(f"cannot look at {path}: {error.strerror or error}", path=path) from None
+            raise unreadable(error, path) from None
         return True
 
 

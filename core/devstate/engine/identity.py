@@ -6,7 +6,7 @@ import hashlib
 import os
 
 from devstate.durable.files import Files, retried
-from devstate.errors import InputUnreadable
+from devstate.durable.reading import unreadable
 
 from .envelope import NIL_TX
 from .errors import NoRecoveryBaseError, SnapshotCorruptError
@@ -59,7 +59,7 @@ def read_small(path: str, files: Files) -> bytes | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
+        raise unreadable(error, path) from None
     try:
         data = b""
         while len(data) < SMALL_FILE_LIMIT:
@@ -69,6 +69,6 @@ def read_small(path: str, files: Files) -> bytes | None:
             data += part
         return data
     except OSError as error:
-        raise InputUnreadable(f"cannot read {path}: {error.strerror or error}", path=path) from None
+        raise unreadable(error, path) from None
     finally:
         files.close(fd)

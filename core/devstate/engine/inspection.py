@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from devstate.durable.files import OS, Files, retried
-from devstate.errors import DevStateError, InputUnreadable
+from devstate.durable.reading import unreadable
+from devstate.errors import DevStateError
 
 from .builtin import builtin_registry
 from .identity import read_clean, read_small
@@ -120,11 +121,7 @@ def look_at(root: str, *, files: Files = OS) -> FolderLook:
     except NotADirectoryError:
         return FolderLook(root, other=True)
     except OSError as error:
-        raise InputUnreadable(
-            f"cannot list {root}: {error.strerror or error}",
-            path=root,
-            remedy="Give this user read permission on it and on the folders above it.",
-        ) from None
+        raise unreadable(error, root) from None
     segments = list_segments(root, history=True, files=files)
     snapshots = list_snapshots(root, files)
     there = META in names or bool(snapshots) or any(segment.size for segment in segments)

@@ -16,7 +16,7 @@ from time import perf_counter_ns
 import msgspec
 
 from devstate.durable.files import OS, Files
-from devstate.errors import InputUnreadable
+from devstate.durable.reading import unreadable
 
 from .envelope import ENTRY_VERSION
 from .errors import (
@@ -411,7 +411,7 @@ def _leftovers(root: str, files: Files) -> tuple[str, ...]:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise InputUnreadable(f"cannot list {folder}: {error.strerror or error}", path=folder) from None
+            raise unreadable(error, folder) from None
         found += [os.path.join(folder, name) for name in sorted(names) if is_temp_name(name)]
     return tuple(found)
 
