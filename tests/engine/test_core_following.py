@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from devstate.engine.builtin import builtin_registry
 from devstate.engine.commit import Committer
 from devstate.engine.commit_parts import Position
 from devstate.engine.database import Database
-from devstate.engine.errors import DurabilityError, EngineError, WalCorruptionError
+from devstate.engine.errors import ConflictError, DurabilityError, EngineError, WalCorruptionError
 from devstate.engine.following import Follower, Stranded
 from devstate.engine.layout import history_folder, segment_name, wal_folder
 from devstate.engine.segments import list_segments
@@ -75,6 +76,8 @@ def test_growth_and_rotation_are_followed_to_the_last_commit(path: Path, writer:
             put(writer, 1, number)
             assert looking.refresh() == writer.last_cv
             assert looking.digest() == writer.digest()
+            # Or what looks for a record that is not there would wait for a commit that is over.
+            assert not looking.committer.installing
             assert follower.end == writer.committer.log.end  # type: ignore[union-attr]
             assert descriptors() <= before + 1
         assert len(os.listdir(path / "wal")) > 2
@@ -365,34 +368,122 @@ def test_the_lock_is_given_back_whatever_happens(path: Path) -> None:
             assert one.kv.get(A, "x") == 2
 
 
-def test_a_process_that_fell_too_far_behind_says_so_and_writes_nothing_more(path: Path) -> None:
-    with sharing(path, history="off") as one, sharing(path, seed=2) as other:
-        one.begin_run(A)
-        other.refresh()
-        for number in range(4):
-            put(one, 5, 5 * number)
-            one.snapshot()
-        for _ in range(2):
-            with pytest.raises(DurabilityError):
-                other.kv.put(A, "x", 1)
-        assert other.kv.get(A, "key 19", "old") == "old"  # what it knows can still be read
-        put(one, 1, 70)
-        assert one.kv.get(A, "x") is None
-    with sharing(path) as again:
-        assert again.kv.exists(A, "key 70")
+def leave_behind(one: Database, other: Database, *, rounds: int = 4) -> None:
+    """Commit with `one`, and take snapshots, until the log that `other` would read next is gone."""
+    at = follower_of(other).end
+    for number in range(rounds):
+        put(one, 5, 5 * number)
+        one.snapshot()
+    assert list_segments(str(one.path), history=True)[0].start > at
 
 
 @pytest.mark.parametrize("mode", ["buffered", "strict"])
-def test_a_reader_that_fell_too_far_behind_is_told_when_it_looks(path: Path, mode: str) -> None:
+def test_who_fell_too_far_behind_begins_again_from_the_newest_snapshot(path: Path, mode: str) -> None:
     with sharing(path, history="off") as one, sharing(path, seed=2, mode=mode) as other:
         one.begin_run(A)
         other.refresh()
-        for number in range(4):
-            put(one, 5, 5 * number)
-            one.snapshot()
-        with pytest.raises(DurabilityError, match="too far behind"):
+        before = descriptors()
+        for write_first in (False, True):
+            leave_behind(one, other)
+            one.kv.delete(A, "key 1")
+            if write_first:
+                assert other.kv.put(A, "x", 1) == one.last_cv + 1
+            else:
+                assert other.refresh() == one.last_cv
+            assert other.kv.get(A, "key 19") and not other.kv.exists(A, "key 1")
+            assert other.digest() == one.digest()
+            assert not other.committer.installing and descriptors() == before
+        put(one, 1, 70)
+        put(other, 1, 80)
+        assert (
+            one.refresh() == other.refresh() and one.kv.exists(A, "key 80") and other.kv.exists(A, "key 70")
+        )
+        assert other.snapshot().cv == other.last_cv
+    with sharing(path) as again:
+        assert again.recovery.clean_close and again.kv.get(A, "x") == 1
+
+
+def test_a_transaction_over_the_gap_is_a_conflict_and_the_next_try_succeeds(path: Path) -> None:
+    with sharing(path, history="off") as one, sharing(path, seed=2) as other:
+        one.begin_run(A)
+        one.kv.put(A, "n", 1)
+        other.refresh()
+        with pytest.raises(ConflictError), other.transaction(A) as tx:
+            assert tx.kv.get("n") == 1
+            leave_behind(one, other)
+            tx.kv.put("blind", 1)
+        assert not other.kv.exists(A, "blind")
+        tries: list[int] = []
+
+        def work(tx: Any) -> None:
+            tries.append(tx.kv.get("n"))
+            if len(tries) == 1:
+                leave_behind(one, other)
+                one.kv.put(A, "n", 5)
+            tx.kv.put("n", tries[-1] + 1)
+
+        other.transact(A, work)
+        assert tries == [1, 5] and one.kv.get(A, "n") == 6
+
+
+def test_beginning_again_goes_on_where_an_interrupt_or_a_failed_read_ended_it(path: Path) -> None:
+    files = FaultyFiles(OS)
+    with sharing(path, history="off") as one, sharing(path, files, 2) as other:
+        one.begin_run(A)
+        other.refresh()
+        for broken in (KeyboardInterrupt(), InputUnreadable("gone for a moment")):
+            leave_behind(one, other)
+            adopt, end = other.primitives.adopt, other.committer.log
+
+            def interrupted(fresh: Any, adopt: Any = adopt, broken: BaseException = broken) -> None:
+                adopt(fresh)
+                raise broken
+
+            other.primitives.adopt = interrupted  # type: ignore[method-assign]
+            with pytest.raises(type(broken)):
+                other.refresh()
+            other.primitives.adopt = adopt  # type: ignore[method-assign]
+            put(one, 2, 90)
+            other.kv.put(A, "x", 1)
+            assert other.digest() == one.digest() and end is other.committer.log
+            assert one.kv.get(A, "x") == 1 and other.kv.exists(A, "key 91")
+            one.kv.delete(A, "x")
+
+
+def test_a_sync_that_fails_while_it_begins_again_shows_nothing_new(path: Path) -> None:
+    files = FaultyFiles(OS)
+    with sharing(path, history="off") as one, sharing(path, files, 2, mode="strict") as other:
+        one.begin_run(A)
+        one.kv.put(A, "key 1", "old")
+        other.refresh()
+        leave_behind(one, other)
+        files.counts["fdatasync"] = 0
+        files.faults = (Fault("fdatasync", 1, error=errno.EIO),)
+        with pytest.raises(DurabilityError):
             other.refresh()
-        assert other.refresh() == other.last_cv < one.last_cv  # from then on it reads what it has
+        assert other.kv.get(A, "key 1") == "old" and other.kv.get(A, "key 19") is None
+        with pytest.raises(DurabilityError):
+            other.kv.put(A, "x", 1)
+        assert not one.kv.exists(A, "x")
+
+
+def test_files_that_have_less_than_this_process_committed_are_not_gone_on_with(
+    path: Path, tmp_path: Path
+) -> None:
+    with sharing(path) as one:
+        one.begin_run(A)
+        put(one, 5)
+    shutil.copytree(path / "wal", tmp_path / "copy")
+    with sharing(path, seed=2) as other:
+        put(other, 15, 20)
+        shutil.rmtree(path / "wal")
+        shutil.copytree(tmp_path / "copy", path / "wal")
+        before = {name: name.read_bytes() for name in path.rglob("*.wal")}
+        for _ in range(2):
+            with pytest.raises(DurabilityError, match="commit 6"):
+                other.kv.put(A, "x", 1)
+        assert other.kv.exists(A, "key 34"), "what it knows can be read"
+        assert {name: name.read_bytes() for name in path.rglob("*.wal")} == before
 
 
 def test_damage_in_what_others_wrote_ends_all_writing(path: Path) -> None:

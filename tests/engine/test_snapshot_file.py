@@ -400,6 +400,10 @@ def changed_meta(**changes: object) -> bytes:
         (sound(section(1, b"\x81\x01\x01"), TWO, end=BOTH), "section"),
         (sound(section(1, b"\xdd\x00"), TWO, end=BOTH), "section"),
         (sound(section(1, b"\xdd\xff\xff\xff\xff\x01"), end=BOTH), "section"),
+        (
+            sound(section(1, b"\xdc\x00\xff" + bytes(254)), end=section(END_TYPE, encode_end({1: (1, 255)}))),
+            "section",
+        ),
         (sound(ONE, end=struct.pack("<BQ", 2, 2**63)), "section"),
         (sound(end=struct.pack("<BQ", END_TYPE, 10) + b"\x81\xa6counts\x80"), "section"),
         (sound(ONE, end=struct.pack("<BQ", 2, 2**64 - 1)), "section"),

@@ -456,6 +456,13 @@ def test_a_jump_in_the_commit_versions_is_lost_data_without_any_damaged_byte(roo
     assert (end.lost.reason, end.lost.lsn, end.lost.destroyed_cvs) == ("sequence", LOG[2].lsn, (3, 8))
 
 
+def test_a_commit_version_told_twice_is_taken_once(root: str):
+    """At its own place and in its time, so that only the number says that it is no new commit."""
+    again = commit(2, LOG[2].lsn, ts=TS + 9)
+    write_segment(root, 0, joined(LOG[:2]) + again.data)
+    expect(root, LOG[:2], end_lsn=LOG[2].lsn, tail_reason="duplicate", tail_bytes=len(again.data))
+
+
 def test_a_commit_for_another_place(root: str):
     moved = commit(3, 5)
     write_segment(root, 0, joined(LOG[:2]) + moved.data)

@@ -29,6 +29,13 @@ EQUIVALENT: dict[_Key, str] = dict(
         *_all(_BLOCK, "repair", "_BLOCK = 1 << 20", "1 to 2", "20 to 21", "20 to 19"),
         *_all(_BLOCK, "snapshot_writing", "size = 0", "0 to 1", "0 to -1"),
         *_all(
+            _BLOCK,
+            "snapshot_writing",
+            "if size >= _WRITE_BYTES or len(parts) >= 1 << 16:",
+            *(">= to >", ">= to <", "or to and", ">= to > (2)", ">= to < (2)"),
+            *("1 to 2", "1 to 0", "16 to 17", "16 to 15", "<< to >>"),
+        ),
+        *_all(
             "no section comes near that many records",
             "snapshot_writing",
             "_SECTION_RECORDS: Final = (1 << 32) - 1",
@@ -101,7 +108,31 @@ EQUIVALENT: dict[_Key, str] = dict(
             "readers of a commit of one record go the slower way for a moment, which comes to the same",
             "commit",
             "partly = len(installs) > 1 or installs[0][2][1] is None",
-            "> to >=",
+            *("> to >=", "1 to 0"),
+        ),
+        *_all(
+            "it is asked only where there is one, which is the first and the last",
+            "commit",
+            "partly = len(installs) > 1 or installs[0][2][1] is None",
+            "0 to -1",
+        ),
+        *_all(
+            "what is unpacked is one number, the first and the last",
+            "envelope",
+            "length: int = _unpack_u32(data, offset)[0]",
+            *("0 to -1", "0 to -1 (2)"),
+        ),
+        *_all(
+            "segments are listed once for each start, so there is one, the first and the last",
+            "following",
+            "path = again[0].path",
+            "0 to -1",
+        ),
+        *_all(
+            "the versions of a database that is closed, where this is -1: none is of a commit before 1",
+            "snapshotting",
+            "primitives.versions.leave(cv, max(committer.visible, 0))",
+            "0 to -1",
         ),
         *_all("any negative number is no descriptor", "following", "self._fd = -1", "1 to 2"),
         *_all(

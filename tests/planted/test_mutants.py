@@ -41,10 +41,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "walk": ("test_core_reading", "test_attacks", "test_walk"),
     "verdicts": ("test_core_reading", "test_attacks", "test_walk"),
     "segments": ("test_core_reading", "test_segments", "test_core_following"),
-    "snapshot_file": (
-        "test_core_limits",
-        "test_snapshot_file",
-    ),
+    "snapshot_file": ("test_core_limits", "test_snapshot_file", "test_core_reading"),
     "snapshot_writing": ("test_core_snapshots", "test_snapshot_file"),
     "snapshot_reading": ("test_core_snapshots", "test_snapshot_file"),
     "snapshotting": ("test_core_snapshots", "test_snapshot_beside_deletion", "test_checking"),
