@@ -13,6 +13,8 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -368,6 +370,12 @@ class Bent:
 
     def transaction(self, lsn: int) -> Transaction:
         return self._transactions[lsn]
+
+    def transactions(self, positions: Sequence[int]) -> Iterator[Transaction]:
+        return map(self.transaction, positions)
+
+    def opened(self) -> AbstractContextManager[Bent]:
+        return nullcontext(self)
 
 
 def test_transactions_of_others_or_out_of_order_or_that_do_not_fit_are_damage() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 from zlib import crc32
 
 import pytest
@@ -19,7 +21,10 @@ from devstate.engine.layout import history_folder, index_name, segment_name, wal
 from devstate.engine.reports import CorruptionReport
 from devstate.engine.segments import Segment, SegmentReader, list_segments, stray_files
 from devstate.errors import InputUnreadable
-from log_samples import RUNS, SALT, TS, commit, commits, joined, marker_entry, matches, write_segment
+from log_samples import RUNS, SALT, TS, Commit, commit, commits, joined, marker_entry, matches, write_segment
+
+if TYPE_CHECKING:
+    from devstate.durable.files import Files
 
 ENTRY = encode_entry(0x10, make_tx_id(9, SALT), b"x")
 
@@ -232,6 +237,67 @@ def test_transactions_larger_than_the_first_read(
     write_segment(root, 0, joined([*first, one, commit(before + 2, one.end)]))
     with SegmentReader(root) as reader:
         assert matches(reader.read_transaction(lsn), one)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    sizes=st.lists(st.sampled_from([0, 40, 3000, 5000, 20_000]), min_size=1, max_size=12),
+    split=st.integers(0, 12),
+    chosen=st.sets(st.integers(0, 11)),
+)
+def test_many_are_read_as_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], split: int, chosen: set[int]
+):
+    root = str(tmp_path_factory.mktemp("db"))
+    made: list[Commit] = []
+    for number, size in enumerate(sizes, 1):
+        made.append(commit(number, made[-1].end if made else 0, content=[(0x10, b"v" * size)]))
+    for part in (made[:split], made[split:]):
+        if part:
+            write_segment(root, part[0].lsn, joined(part))
+    wanted = [made[number] for number in sorted(chosen) if number < len(made)]
+    with SegmentReader(root, salt=SALT) as reader:
+        found = list(reader.read_transactions([one.lsn for one in wanted]))
+        assert found == [reader.read_transaction(one.lsn) for one in wanted]
+        assert all(map(matches, found, wanted))
+
+
+def test_what_stands_close_together_is_read_at_once(tmp_path: Path):
+    sizes: list[int] = []
+
+    class Counting:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(OS, name)
+
+        def pread(self, fd: int, size: int, offset: int) -> bytes:
+            sizes.append(size)
+            return OS.pread(fd, size, offset)
+
+    made = commits(2000)
+    write_segment(str(tmp_path), 0, joined(made))
+    with SegmentReader(str(tmp_path), files=cast("Files", Counting())) as reader:
+        assert len(list(reader.read_transactions([one.lsn for one in made]))) == 2000
+        assert len(sizes) < made[-1].end / 30_000
+        assert max(sizes) <= 1 << 16
+        sizes.clear()
+        far = [one.lsn for one in made[::200]]
+        assert all(b - a > 12_288 for a, b in pairwise(far))
+        assert len(list(reader.read_transactions(far))) == len(far)
+        assert sizes == [4096] * len(far)  # what is between them is not read
+
+
+def test_of_many_the_damaged_one_is_named(tmp_path: Path):
+    made = commits(5)
+    data = bytearray(joined(made))
+    data[made[3].lsn + 25] ^= 1
+    write_segment(str(tmp_path), 0, bytes(data))
+    with SegmentReader(str(tmp_path)) as reader:
+        found = reader.read_transactions([one.lsn for one in made])
+        assert [next(found).cv for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(WalCorruptionError) as caught:
+            next(found)
+        assert reason_of(caught) == "checksum"
+        assert caught.value.position == f"byte {made[3].lsn}"
 
 
 def test_entries_of_another_transaction_between_are_passed_over(tmp_path: Path):

@@ -55,8 +55,7 @@ def replay(
     last = total if step is None else checked_step(step, total, run)
     stepper = Stepper(registry.instances(), run)
     pending: Transaction | None = None
-    for lsn in positions[:last]:
-        transaction = source.transaction(lsn)
+    for transaction in source.transactions(positions[:last]):
         if cv is not None and transaction.cv > cv:
             break
         if pending is not None:

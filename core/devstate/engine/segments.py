@@ -10,6 +10,7 @@ import os
 import stat as modes
 import threading
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Final
 from zlib import crc32
@@ -19,7 +20,16 @@ import msgspec
 from devstate.durable.files import OS, Files, retried
 from devstate.errors import InputUnreadable
 
-from .envelope import CORE_TYPES, OVERHEAD, TRANSACTION_COMMIT, U32, WalEntry, decode_entry
+from .envelope import (
+    BAD_LENGTH,
+    CORE_TYPES,
+    OVERHEAD,
+    SHORT,
+    TRANSACTION_COMMIT,
+    U32,
+    WalEntry,
+    decode_entry,
+)
 from .errors import WalCorruptionError
 from .framing import Transaction, decode_commit, split_tx_id
 from .layout import (
@@ -36,6 +46,7 @@ __all__ = ["Segment", "SegmentReader", "list_segments", "stray_files"]
 # O_NONBLOCK: a FIFO in the place of a segment must not stop the reader.
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FIRST_READ: Final = 4096
+_MOST_TOGETHER: Final = 1 << 16
 _ATTEMPTS: Final = 3  # a segment moves once in its life, from wal/ to history/
 
 
@@ -167,48 +178,65 @@ class SegmentReader:
         Entries of other transactions between its own are passed over. Raises WalCorruptionError with a report
         where the bytes there are anything else, InputUnreadable.
         """
-        data = self.read(lsn, _FIRST_READ)
-        exhausted = len(data) < _FIRST_READ
-        position = 0
-        tx_id = b""
-        entries: list[WalEntry] = []
-        checksums: list[bytes] = []
-        while True:
-            left = len(data) - position
-            needed = OVERHEAD if left < OVERHEAD else 4 + int(U32.unpack_from(data, position)[0])
-            found = decode_entry(data, position, len(data), lsn + position) if left else "short"
-            if isinstance(found, str):
-                if exhausted or needed <= left or found == "length":
-                    raise self._invalid(lsn + position, found)
-                more = max(needed - left, 3 * len(data))
-                added = self.read(lsn + len(data), more)
-                exhausted = len(added) < more
-                data += added
-                continue
-            position += len(found.payload) + OVERHEAD
-            tx_id = tx_id or found.tx_id
-            if found.tx_id != tx_id:
-                continue
-            if found.entry_type != TRANSACTION_COMMIT:
-                if not entries and self._salt not in (None, tx_id[8:]):
-                    raise self._invalid(lsn, "foreign")
-                entries.append(found)
-                checksums.append(data[position - 4 : position])
-                if found.entry_type in CORE_TYPES:
-                    raise self._invalid(found.lsn, "commit", f"a marker of type {found.entry_type}")
-                continue
-            marker = decode_commit(found.payload)
-            if isinstance(marker, str):
-                raise self._invalid(found.lsn, "commit", marker)
-            if marker.n != len(entries) or not entries or marker.crc != crc32(b"".join(checksums)):
-                raise self._invalid(
-                    found.lsn, "commit", f"{len(entries)} entries, the marker says {marker.n}"
+        return next(self.read_transactions((lsn,)))
+
+    def read_transactions(self, positions: Sequence[int]) -> Iterator[Transaction]:
+        """The transaction at each of these positions, as by itself; those that stand close together are read at once.
+
+        Each must have been committed before the first is asked for: bytes that were read are not read again.
+        """
+        data, start, exhausted = b"", 0, False  # what was read last, and whether its segment ends with it
+        for place, lsn in enumerate(positions):
+            position = lsn - start
+            if not 0 <= position < len(data):
+                size = _together(positions, place)
+                data, start, position = self.read(lsn, size), lsn, 0
+                exhausted = len(data) < size
+            end = len(data)
+            tx_id = b""
+            entries: list[WalEntry] = []
+            checksums: list[bytes] = []
+            while True:
+                found = decode_entry(data, position, end, start + position) if position < end else SHORT
+                if isinstance(found, str):
+                    left = end - position
+                    needed = OVERHEAD if left < OVERHEAD else 4 + int(U32.unpack_from(data, position)[0])
+                    if exhausted or needed <= left or found == BAD_LENGTH:
+                        raise self._invalid(start + position, found)
+                    data = data[lsn - start :]
+                    start, position = lsn, start + position - lsn
+                    more = max(needed - left, 3 * len(data), _together(positions, place))
+                    added = self.read(lsn + len(data), more)
+                    exhausted = len(added) < more
+                    data += added
+                    end = len(data)
+                    continue
+                position += len(found.payload) + OVERHEAD
+                tx_id = tx_id or found.tx_id
+                if found.tx_id != tx_id:
+                    continue
+                if found.entry_type != TRANSACTION_COMMIT:
+                    if not entries and self._salt not in (None, tx_id[8:]):
+                        raise self._invalid(lsn, "foreign")
+                    entries.append(found)
+                    checksums.append(data[position - 4 : position])
+                    if found.entry_type in CORE_TYPES:
+                        raise self._invalid(found.lsn, "commit", f"a marker of type {found.entry_type}")
+                    continue
+                marker = decode_commit(found.payload)
+                if isinstance(marker, str):
+                    raise self._invalid(found.lsn, "commit", marker)
+                if marker.n != len(entries) or not entries or marker.crc != crc32(b"".join(checksums)):
+                    raise self._invalid(
+                        found.lsn, "commit", f"{len(entries)} entries, the marker says {marker.n}"
+                    )
+                if marker.lsn != lsn:
+                    raise self._invalid(found.lsn, "position", f"the marker says {marker.lsn}")
+                sequence = split_tx_id(tx_id)[0]
+                yield Transaction(
+                    marker.run, marker.cv, marker.ts, lsn, start + position, sequence, tuple(entries)
                 )
-            if marker.lsn != lsn:
-                raise self._invalid(found.lsn, "position", f"the marker says {marker.lsn}")
-            sequence = split_tx_id(tx_id)[0]
-            end = lsn + position
-            return Transaction(marker.run, marker.cv, marker.ts, lsn, end, sequence, tuple(entries))
+                break
 
     def _holding(self, lsn: int) -> Segment:
         """The segment that holds the position; the last before it where it is at or behind an end."""
@@ -275,6 +303,18 @@ class SegmentReader:
         with self._lock:
             segment = self._holding(lsn)
         return _corruption(segment.path, lsn, lsn - segment.start, reason, detail)
+
+
+def _together(positions: Sequence[int], place: int) -> int:
+    """How much to read for the transaction at `positions[place]`, and for those close behind it."""
+    first = positions[place]
+    size = _FIRST_READ
+    for following in range(place + 1, len(positions)):
+        reach = positions[following] + _FIRST_READ - first
+        if not size < reach <= min(size + 2 * _FIRST_READ, _MOST_TOGETHER):
+            break
+        size = reach
+    return size
 
 
 def _corruption(path: str, lsn: int, offset: int, reason: str, detail: str) -> WalCorruptionError:
