@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +16,9 @@ from devstate.engine.checking import check
 from devstate.engine.framing import frame_transaction, make_tx_id
 from devstate.engine.primitives.events import EventStore
 from devstate.engine.primitives.runs import RunStore
+from devstate.engine.recovery_result import RecoveryOptions
 from devstate.engine.registry import Registry
+from devstate.engine.salvage import salvage
 from devstate.engine.snapshotting import SnapshotPolicy
 from devstate.findings import CODES, Finding, exit_code
 from log_forgery import flip, rewrite
@@ -290,3 +293,23 @@ def test_what_cannot_be_read_is_said(root: Path) -> None:
     found = check(str(root), registry=REGISTRY, files=cast("Files", Failing()))
     assert "INPUT_UNREADABLE" in {one.code for one in found}
     assert exit_code(found) in (1, 3)
+
+
+def test_damage_below_a_snapshot_is_not_to_be_salvaged(root: Path, tmp_path: Path) -> None:
+    flip(root, 5)
+    (found,) = [one for one in findings(root) if one.code == "WAL_CORRUPT"]
+    assert "salvage" not in found.remedy and "present state is whole" in found.remedy
+    told = salvage(str(root), str(tmp_path / "out"), registry=REGISTRY)
+    assert told.path is None and "sound" not in told.detail
+
+
+def test_a_snapshot_alone_is_sound_once_it_was_agreed_to(root: Path) -> None:
+    for folder in ("wal", "history"):
+        shutil.rmtree(root / folder)
+    with open_db(root, recovery=RecoveryOptions(on_corruption="prefix"), snapshots=NO_SNAPSHOT):
+        pass
+    for path in sorted((root / "snapshots").iterdir())[:-1]:
+        path.unlink()
+    found = [one for one in findings(root) if one.code != "RUN_ORPHANED"]
+    assert [one.code for one in found] == ["HISTORY_PRUNED"]
+    assert "commit 0" not in found[0].message

@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _MANY_GAPS = 1 << 30  # all are wanted; how many recovery lets pass is not the question here
+_NOT_NEEDED = (
+    "The present state is whole without it: a later snapshot has it. Runs that wrote there cannot be replayed; a copy "
+    "of the folder may have the segment."
+)
 _LOG_GONE = (
     "Keep the snapshot: those commits are nowhere else. Restore the missing log from a copy of the folder; "
     "`devstate db recover --on-corruption prefix` goes on without it."
@@ -98,10 +102,9 @@ class _Check:
         segments = list_segments(root, history=True, files=files)
         if segments and segments[0].start:
             first = first_kept_cv(segments, self._reader, 0)
+            begins = f"begins with commit {first}: what was before it" if first else "has no commit: what was"
             yield _finding(
-                "HISTORY_PRUNED",
-                f"the log begins with commit {first}: what was before it cannot be replayed",
-                self._name(segments[0].path),
+                "HISTORY_PRUNED", f"the log {begins} cannot be replayed", self._name(segments[0].path)
             )
         snapshots: list[_Sound] = []
         for found in reversed(list_snapshots(root, files)):
@@ -132,6 +135,10 @@ class _Check:
         state = self._registry.instances() if whole else None
         waiting = list(snapshots)
         ts = 0
+        if not whole and first_kept_cv(segments, self._reader, 0) == 0:
+            # No commit says which one it goes on from: only the snapshot at its beginning can.
+            for sound in [one for one in waiting if one.base.lsn == start]:
+                state, cv, ts = sound.base.primitives, sound.base.cv, sound.base.ts
         while True:
             walk = LogWalk(
                 tuple(segment for segment in segments if segment.end > start or segment is segments[-1]),
@@ -150,12 +157,14 @@ class _Check:
                     yield self._damage(refused, transaction.lsn, segments)
                 cv, ts = transaction.cv, transaction.ts
             yield from self._meet(step, waiting)
-            yield from self._end(walk.end)
             lost = walk.end.lost
+            # History may be damaged where no state depends on it any more: go on from the next snapshot.
+            behind = [sound for sound in waiting if lost is not None and sound.base.lsn > lost.lsn]
+            for finding in self._end(walk.end):
+                needless = bool(behind) and finding.code == "WAL_CORRUPT"
+                yield msgspec.structs.replace(finding, remedy=_NOT_NEEDED) if needless else finding
             if lost is None:
                 break
-            # History may be damaged where no state depends on it any more: go on from the next snapshot.
-            behind = [sound for sound in waiting if sound.base.lsn > lost.lsn]
             if not behind:
                 return None
             sound = behind[0]

@@ -42,7 +42,7 @@ class SalvageReport(msgspec.Struct, frozen=True):
     """What was saved: `path` of the file (None where nothing was there to save, and nothing was written), number of
     transactions, their versions (first, last) and runs (UUID text), bytes of the file, and the damage before them.
 
-    `corruption` is None where the log is sound, and where there is no state at all to build on; `detail` says which.
+    `corruption` is None where recovery cuts nothing off, and where there is no state to build on; `detail` says which.
     """
 
     path: str | None
@@ -76,7 +76,7 @@ def salvage(root: str, out_path: str, *, registry: Registry, files: Files = OS) 
         else:
             lost = result.corruption
             if lost is None:
-                detail = "the log is sound: nothing is cut off"
+                detail = "recovery cuts no commit off"
                 return SalvageReport(None, 0, None, (), 0, None, detail)
             since, last_cv, detail = lost.end_lsn, result.last_cv, lost.sentences()[0]
         kinds = registry.instances()
