@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from devstate.durable.files import OS
 from devstate.engine.database import Database
 from devstate.engine.durability import Durability
-from devstate.engine.errors import DatabaseLocked, EngineError, ReadOnlyError, RunNotActive
+from devstate.engine.errors import DatabaseLocked, ReadOnlyError, RunNotActive
 from devstate.engine.snapshotting import SnapshotPolicy
 from engine_oracle.entries import read_clean
 from engine_oracle.interpret import apply, digest, state_of
@@ -548,11 +549,8 @@ def test_readers_follow_the_log_wherever_it_goes(path: Path, history: str) -> No
             assert late.kv.get(run, "k4") == follower.kv.get(run, "k4")
             if history == "keep":
                 assert late.replay_run(run).digest() == one.replay_run(run).digest()
-                assert other.kv.put(run, "more", 1) == one.refresh()
-            else:
-                # A writer cannot go on from a snapshot: it says so, and what it holds can be read.
-                with pytest.raises(EngineError):
-                    other.kv.put(run, "more", 1)
+            assert other.kv.put(run, "more", 1) == one.refresh()
+            assert other.digest() == one.digest()
 
 
 def test_a_reader_writes_nothing(path: Path) -> None:
@@ -636,3 +634,53 @@ def test_snapshots_of_one_process_while_another_writes(path: Path) -> None:
     with Database.open(path) as db:
         assert db.recovery.snapshot_used is not None
         assert db.digest() == expected
+
+
+# -- who falls behind
+
+
+AHEAD = """
+import sys
+from devstate.engine.database import Database
+with Database.open(sys.argv[1], shared=True, history="off", segment_bytes=2000) as db:
+    for line in sys.stdin:
+        for number in range(60):
+            db.kv.put(sys.argv[2], f"key {number}", line.strip() + "x" * 60)
+            if number % 15 == 14:
+                db.snapshot()
+        print(db.last_cv, db.digest(), flush=True)
+"""
+
+
+def left_behind(db: Database, run: str, ahead: subprocess.Popen[str]) -> None:
+    assert ahead.stdin is not None and ahead.stdout is not None
+    for turn in ("read", "write", "transact", "search"):
+        print(turn, file=ahead.stdin, flush=True)
+        cv, told = ahead.stdout.readline().split()
+        assert min(int(one.stem) for one in Path(str(db.path)).glob("wal/*.wal")) > 0
+        if turn == "read":
+            assert db.kv.get(run, "key 0") == turn + "x" * 60
+        elif turn == "write":
+            assert db.kv.put(run, "mine", 2) == int(cv) + 1
+        elif turn == "transact":
+            assert db.transact(run, lambda tx: tx.kv.get("key 59")) == turn + "x" * 60
+        else:
+            assert db.search(run, turn + "x" * 60).hits
+        if turn != "write":
+            assert (db.refresh(), db.digest()) == (int(cv), told)
+    ahead.stdin.close()
+
+
+@pytest.mark.parametrize("mode", ["buffered", "strict"])
+def test_a_process_that_another_left_behind_goes_on_by_itself(path: Path, mode: str) -> None:
+    """Without history the log in between is gone; the newest snapshot and the log behind it say the same."""
+    with shared(path, durability=mode) as db:
+        run = db.begin_run(owned=False)
+        db.kv.put(run, "mine", 1)
+        with start_python(AHEAD, str(path), run) as process:
+            left_behind(db, run, process)
+        assert process.returncode == 0
+        db.end_run(run)
+    with Database.open(path) as again:
+        assert again.recovery.clean_close and again.kv.get(run, "mine") == 2
+        assert again.run_status(run) == "completed"

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from devstate.clock import epoch_microseconds
 from devstate.durable.files import OS, Files
-from devstate.errors import DevStateError
 
 from .builtin import builtin_registry
+from .closing import OPEN, Closing
 from .commit import Committer
-from .commit_parts import closed
 from .context import RunContext
 from .durability import Durability
 from .errors import (
     ConflictError,
     DurabilityError,
     EngineError,
-    ForkedHandleError,
     NotDurableError,
     ReadOnlyError,
 )
@@ -31,11 +26,13 @@ from .handles import ByRun, RunHandle
 from .ids import RunLike, run_bytes, run_text, uuid7_text
 from .keeping import SnapshotKeeper
 from .lifecycle import RunLifecycle
-from .opening import Opened, OpenSettings, open_files, open_memory, or_given_back, run_store, write_clean
+from .opened import Opened, OpenSettings, or_given_back
+from .opening import open_files, open_memory
 from .owners import OPEN_HANDLES
 from .past import PastOfRuns
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
+from .reloading import run_store
 from .retrying import pause_before_retry
 from .searching_runs import SearchOfRuns
 from .snapshot_file import SnapshotInfo
@@ -45,15 +42,12 @@ from .snapshotting import HistoryPolicy, SnapshotPolicy, archive_segments, take_
 from .transactions import Transaction
 from .wal_writer import DEFAULT_SEGMENT_BYTES
 
-if TYPE_CHECKING:
-    from typing import Self
-
 __all__ = ["Database"]
 
 T = TypeVar("T")
 
 
-class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
+class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
     """Runs and their records, in a folder or in memory. Use `Database.open`; a context manager.
 
     Several threads may use one. A forked child must open its own.
@@ -105,7 +99,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
             for run in self._runs.runs():
                 self.index_run(run_text(run))
         OPEN_HANDLES.add(opened.owners.handle)
-        _OPEN.add(self)
+        OPEN.add(self)
 
     @classmethod
     def open(
@@ -209,7 +203,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
     @property
     def degraded(self) -> tuple[int, ...]:
         """Types in the files that no registered kind knows: nothing is deleted while there are any."""
-        found = set(self._opened.result.degraded_types)
+        found = set(self._opened.origin.degraded_types)
         if self._opened.follower is not None:
             found |= self._opened.follower.unknown
         return tuple(sorted(found))
@@ -306,7 +300,7 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
 
     def _snapshot(self, root: str) -> SnapshotInfo:
         committer, follower = self._committer, self._opened.follower
-        unapplied = self._opened.result.unknown_entries_skipped or (follower is not None and follower.unknown)
+        unapplied = self._opened.origin.unknown_entries_skipped or (follower is not None and follower.unknown)
         info = take_snapshot(
             root,
             committer,
@@ -344,70 +338,6 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
         found = list_snapshots(root, self._files) if root is not None else ()
         return found[0].wal_offset if found else 0
 
-    # -- the end
-
-    def close(self) -> None:
-        """Make everything durable, say so on the disk, and give the locks back; more calls do nothing.
-
-        Raises DurabilityError where the last sync fails; it is closed then, too.
-        """
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-        opened, committer = self._opened, self._committer
-        try:
-            self._keeper.close()  # waits: an interrupt that comes meanwhile still gives the locks back
-            if committer.flusher is not None:
-                committer.flusher.close()
-            if opened.writable and opened.root is not None and committer.log is not None:
-                self._close_files(opened.root)
-        finally:
-            OPEN_HANDLES.discard(opened.owners.handle)
-            _OPEN.discard(self)
-            # Nobody commits or reads the log through a descriptor given back, or puts files away without the locks.
-            with self._snapshotting, committer.lock:
-                committer.shut(closed)
-                if committer.log is not None:
-                    committer.log.close()
-                if opened.follower is not None:
-                    opened.follower.close()
-                if opened.locks is not None:
-                    opened.locks.close()
-
-    def _close_files(self, root: str) -> None:
-        committer, log, locks = self._committer, self._committer.log, self._opened.locks
-        if log is None or log.broken is not None or committer.obstacle is not None:
-            return
-        log.sync_through(log.end)
-        if committer.write_obstacle is not None:
-            return  # failed: what is in memory may not be what is in the log, so nothing is vouched for
-        since = self._keeper.since
-        if 0 <= self._policy.close_bytes <= log.end - since and log.end > since:
-            with suppress(DevStateError):  # closing does not depend on it
-                self.snapshot()
-                log.sync_through(log.end)
-        if self._settings.shared:
-            if locks is None or committer.gate is None or not locks.last():
-                return
-            # What a process that died left is taken in, and made durable, before it is vouched for.
-            with committer.lock, committer.gate:
-                pass
-        with committer.lock:  # a commit of another thread comes before this, or is refused
-            if committer.write_obstacle is not None:
-                return
-            log.sync_through(log.end)
-            write_clean(root, log.end, committer.cv, self._files)
-            committer.shut(closed)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __repr__(self) -> str:
         return f"<Database {self._opened.root or 'in memory'}{', closed' if self._closed else ''}>"
 
@@ -421,30 +351,3 @@ class Database(RunLifecycle, PastOfRuns, SearchOfRuns):
 
     def _new_span_id(self) -> str:
         return uuid7_text(self._settings.now(), self._settings.entropy)
-
-    def _forked(self) -> None:
-        """In a forked child: the locks and the log belong to the parent."""
-        if self._opened.locks is not None:
-            self._opened.locks.close()
-        # Locks that other threads of the parent held at that moment would be held for ever.
-        self._committer.lock = threading.RLock()
-        self._committer.transactions.clear()
-        self._closing, self._snapshotting = threading.Lock(), threading.RLock()
-        if self._committer.log is not None:
-            self._committer.log.forked()
-        self._committer.shut(
-            lambda: ForkedHandleError(
-                "this handle was opened by the parent process", remedy="Open the database in the child."
-            )
-        )
-
-
-_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for database in list(_OPEN):
-        database._forked()  # pyright: ignore[reportPrivateUsage]
-
-
-os.register_at_fork(after_in_child=_after_fork)

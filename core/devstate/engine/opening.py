@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-
-import msgspec
 
 from devstate.durable import atomic_replace, ensure_folder
 from devstate.durable.files import Files, retried
 from devstate.durable.reading import unreadable
-from devstate.errors import InputUnreadable, StorageFault
+from devstate.errors import StorageFault
 
 from .commit import Committer
 from .commit_parts import Position, read_only
-from .durability import Durability
-from .errors import DurabilityError, EngineError, NotADatabase, NotDurableError
+from .errors import DurabilityError, NotADatabase, NotDurableError
 from .following import Follower
 from .framing import make_tx_id
 from .layout import (
@@ -34,11 +28,12 @@ from .layout import (
 from .locking import DatabaseLocks
 from .memory_log import MemoryLog
 from .meta import CleanMark, Meta, encode_clean, encode_meta
+from .opened import Opened, OpenSettings, or_given_back
 from .owners import Owners
-from .primitives.runs import RunStore
 from .recovery import Recovered, recover
-from .recovery_result import RecoveryOptions, RecoveryResult
-from .registry import Primitives, Registry
+from .recovery_result import RecoveryResult
+from .registry import Registry
+from .reloading import adopt, appended_to, begin_again, read_state, segment_start, watch_owners
 from .repair import repair
 from .segments import list_segments
 from .sharing import ReadGate, SharedGate
@@ -47,42 +42,9 @@ from .syncing import Flusher
 from .versions import Versions
 from .wal_writer import WalWriter
 
-__all__ = ["OpenSettings", "Opened", "open_files", "open_memory", "or_given_back"]
+__all__ = ["Opened", "open_files", "open_memory", "remove_clean", "write_clean"]
 
 _OURS = frozenset({LOCK, WRITERS, META, CLEAN, "wal", "snapshots", "history", "quarantine"})
-_READ_ATTEMPTS = 20
-
-
-class OpenSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a database is opened."""
-
-    durability: Durability
-    shared: bool
-    wait: float
-    read_only: bool
-    create: bool
-    recovery: RecoveryOptions
-    segment_bytes: int
-    history_limit: int | None
-    now: Callable[[], int]
-    entropy: Callable[[int], bytes]
-
-
-class Opened(msgspec.Struct):
-    """The parts of an open database. `root` is None for one in memory."""
-
-    root: str | None
-    meta: Meta
-    committer: Committer
-    result: RecoveryResult
-    owners: Owners
-    recovered: Recovered | None = None
-    locks: DatabaseLocks | None = None
-    follower: Follower | None = None
-    memory: MemoryLog | None = None
-    opaque: dict[int, list[bytes]] = {}
-    aside: tuple[str, ...] = ()
-    writable: bool = True
 
 
 def open_memory(
@@ -140,28 +102,6 @@ def open_files(root: str, registry: Registry, settings: OpenSettings, files: Fil
         raise
 
 
-def run_store(primitives: Primitives) -> RunStore:
-    """The kind that knows the runs. Raises EngineError where a plug-in took its name."""
-    found = primitives.named("runs")
-    if not isinstance(found, RunStore):
-        raise EngineError("the kind named `runs` is not the engine's own")
-    return found
-
-
-@contextmanager
-def or_given_back(opened: Opened) -> Generator[None]:
-    """Where the block raises, nothing stays open of a database that nobody gets to see."""
-    try:
-        yield
-    except BaseException:
-        if opened.committer.flusher is not None:
-            opened.committer.flusher.close()
-        for held in (opened.committer.log, opened.follower, opened.locks):
-            if held is not None:
-                held.close()
-        raise
-
-
 def write_clean(root: str, end: int, cv: int, files: Files) -> None:
     """Vouch for a log that ends at LSN `end` with commit `cv` and is durable. Raises DurabilityError."""
     try:
@@ -199,7 +139,7 @@ def _open_to_write(
             lambda: Versions(always=settings.durability.mode == "strict"),
             settings.recovery,
             alone=not settings.shared,
-            prepare=lambda primitives: _watch_owners(primitives, owners) if settings.shared else None,
+            prepare=lambda primitives: watch_owners(primitives, owners) if settings.shared else None,
             files=files,
         )
         if recovered.read_only:
@@ -207,7 +147,7 @@ def _open_to_write(
             opened.locks = locks
             return opened
         aside = repair(root, recovered, files=files)
-        opened = _writing(root, recovered, settings, locks, owners, files)
+        opened = _writing(root, recovered, registry, settings, locks, owners, files)
         opened.aside = aside
         return opened
     finally:
@@ -221,48 +161,17 @@ def _open_to_read(root: str, registry: Registry, settings: OpenSettings, files: 
     return _reading(root, recovered, settings, owners, registry, files)
 
 
-def read_state(
-    root: str, registry: Registry, options: RecoveryOptions, owners: Owners, files: Files
-) -> Recovered:
-    """Recover without a lock, while others may write: what looks lost is looked at again, since a listing and
-    the reads after it may have met two states of the folder."""
-    for attempt in range(_READ_ATTEMPTS):
-        last = attempt == _READ_ATTEMPTS - 1
-        try:
-            recovered = recover(
-                root,
-                registry,
-                Versions,
-                options,
-                alone=False,
-                live=not last,
-                prepare=lambda primitives: _watch_owners(primitives, owners),
-                files=files,
-            )
-        except (EngineError, InputUnreadable):
-            if last:
-                raise
-        else:
-            if recovered.end.lost is None or last:
-                return recovered
-        time.sleep(0.002 * (attempt + 1))
-    raise AssertionError("the last attempt returns or raises")
-
-
 def _writing(
     root: str,
     recovered: Recovered,
+    registry: Registry,
     settings: OpenSettings,
     locks: DatabaseLocks,
     owners: Owners,
     files: Files,
 ) -> Opened:
     end = recovered.end.end_lsn
-    segments = [
-        segment for segment in list_segments(root, history=False, files=files) if segment.start <= end
-    ]
-    # A log that ends before its snapshot leaves a hole: what comes now begins a segment of its own.
-    start = segments[-1].start if segments and segments[-1].end >= end else end
+    start = appended_to(root, end, files)
     log = WalWriter(
         root,
         start=start,
@@ -287,7 +196,11 @@ def _writing(
     with or_given_back(opened):
         if settings.shared:
             follower = Follower(root, committer, start=start, end=end, files=files)
-            committer.gate = SharedGate(committer, log, locks, follower)
+
+            def reload() -> None:
+                begin_again(root, opened, registry, settings, log, files)
+
+            committer.gate = SharedGate(committer, log, locks, follower, reload)
             committer.following = True
             opened.follower = follower
         # What recovery read may never have been synced by the process that wrote it.
@@ -330,35 +243,17 @@ def _reading(
     )
     if registry is not None and recovered.end.lost is None:
         follower = Follower(
-            root, committer, start=_segment_start(recovered), end=recovered.end.end_lsn, files=files
+            root, committer, start=segment_start(recovered), end=recovered.end.end_lsn, files=files
         )
 
         def reload() -> None:
             fresh = read_state(root, registry, settings.recovery, owners, files)
-            committer.floor = fresh.end.last_cv  # no version before it is there any more
-            committer.installing = True  # who misses a record waits for all of the state
-            recovered.primitives.adopt(fresh.primitives)
-            committer.taken_in(fresh.end.last_cv, fresh.end.last_ts, fresh.next_tx - 1, fresh.end.end_lsn)
-            committer.installing = False
-            follower.go(_segment_start(fresh))
-            follower.end = fresh.end.end_lsn
-            opened.recovered = fresh
+            adopt(opened, fresh, segment_start(fresh))
 
         committer.gate = ReadGate(committer, follower, reload)
         committer.following = True
         opened.follower = follower
     return opened
-
-
-def _segment_start(recovered: Recovered) -> int:
-    end = recovered.end.end_lsn
-    return max((segment.start for segment in recovered.segments if segment.start <= end), default=end)
-
-
-def _watch_owners(primitives: Primitives, owners: Owners) -> None:
-    runs = run_store(primitives)
-    runs.owner_alive = owners.alive
-    runs.owner_lasts = owners.lasts
 
 
 def _looks(root: str, files: Files) -> str:

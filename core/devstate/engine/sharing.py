@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .errors import DurabilityError, EngineError
+from .errors import EngineError
 from .following import Follower, Stranded
 
 if TYPE_CHECKING:
@@ -21,15 +21,25 @@ class SharedGate:
 
     A process that was killed while it wrote leaves at most an unfinished tail, which the next one, alone then,
     cuts off. Re-entrant within the thread that holds the commit lock.
+
+    `reload` begins again from the newest snapshot; called with the lock, where the log between is gone.
     """
 
     def __init__(
-        self, committer: Committer, log: WalWriter, locks: DatabaseLocks, follower: Follower
+        self,
+        committer: Committer,
+        log: WalWriter,
+        locks: DatabaseLocks,
+        follower: Follower,
+        reload: Callable[[], None],
     ) -> None:
         self._committer = committer
         self._log = log
         self._locks = locks
         self.follower = follower
+        self._reload = reload
+        # Until it has been done: an interrupt may leave memory half-way.
+        self._stranded = False
         self._depth = 0
 
     def __enter__(self) -> None:
@@ -57,17 +67,18 @@ class SharedGate:
         with committer.lock:
             if self._depth or committer.write_obstacle is not None:
                 return  # what is in memory can be read, also where nothing can be taken in any more
-            if not committer.strict:
+            if not committer.strict and not self._stranded:
                 self._pass_own()
                 try:
                     self.follower.catch_up(alone=False)
-                except Stranded as error:
-                    raise self._stranded(error) from None
-                return
+                    return
+                except Stranded:
+                    self._stranded = True
             with self:
                 end = self._log.end
-        # What another process wrote is seen here when it is on the device, as everything is.
-        self._log.sync_through(end)
+        if committer.strict:
+            # What another process wrote is seen here when it is on the device, as everything is.
+            self._log.sync_through(end)
 
     def _pass_own(self) -> None:
         """Put the follower behind what this process wrote."""
@@ -81,24 +92,21 @@ class SharedGate:
         follower, log, committer = self.follower, self._log, self._committer
         if committer.write_obstacle is not None:
             return  # the commit itself will say so
-        self._pass_own()  # an interrupt may have come before the last commit got to that
         try:
-            follower.catch_up(alone=True)
-        except Stranded as error:
-            raise self._stranded(error) from None
+            if not self._stranded:
+                self._pass_own()  # an interrupt may have come before the last commit got to that
+                try:
+                    follower.catch_up(alone=True)
+                except Stranded:
+                    self._stranded = True
+            if self._stranded:
+                self._reload()
+                self._stranded = False
         except EngineError as error:
             if committer.obstacle is None:
                 committer.fail(error.message)
             raise
         log.move(follower.start, follower.end)
-
-    def _stranded(self, error: Stranded) -> EngineError:
-        self._committer.fail(str(error))
-        return DurabilityError(
-            f"this process fell too far behind the others: {error}",
-            path=self._locks.root,
-            remedy="Open the database again.",
-        )
 
 
 class ReadGate:
