@@ -106,7 +106,7 @@ class Sides:
         from devstate.durable import OS
         from devstate.engine.builtin import builtin_registry
         from devstate.engine.point_in_time import DatabaseView
-        from devstate.engine.recovery import load_snapshot
+        from devstate.engine.recovery_base import load_snapshot
         from devstate.engine.snapshot_reading import read_snapshot
         from devstate.engine.versions import Versions
 

@@ -37,7 +37,8 @@ from devstate.engine.framing import (
 from devstate.engine.identity import read_clean, read_identity, read_small
 from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.meta import CleanMark, decode_meta, encode_clean
-from devstate.engine.recovery import load_snapshot, recover
+from devstate.engine.recovery import recover
+from devstate.engine.recovery_base import load_snapshot
 from devstate.engine.recovery_result import RecoveryOptions
 from devstate.engine.repair import cut_log, repair
 from devstate.engine.segments import SegmentReader, list_segments

@@ -356,7 +356,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "the last to close vouches for what it did not sync",
-        "engine/database.py",
+        "engine/closing.py",
         "                return\n            log.sync_through(log.end)\n",
         "                return\n",
         ("engine/crash/test_crash_power.py",),
@@ -459,7 +459,7 @@ DEFECTS: tuple[Defect, ...] = (
     ),
     Defect(
         "closing vouches for a log that takes further commits",
-        "engine/database.py",
+        "engine/closing.py",
         "        with committer.lock:  # a commit of another thread",
         "        with suppress():  # a commit of another thread",
         ("engine/test_review_threads.py",),

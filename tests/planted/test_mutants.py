@@ -46,6 +46,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "snapshot_reading": ("test_core_snapshots", "test_snapshot_file"),
     "snapshotting": ("test_core_snapshots", "test_snapshot_beside_deletion", "test_checking"),
     "recovery": ("test_core_recovery", "test_core_following", "test_attacks"),
+    "recovery_base": ("test_core_recovery", "test_core_snapshots"),
     "identity": ("test_core_recovery",),
     "repair": ("test_core_recovery", "test_faults_engine"),
     "replay": ("test_core_reading", "test_replay"),

@@ -28,7 +28,8 @@ from .journal import first_kept_cv
 from .layout import CLEAN, META, history_folder, index_name, parse_index_name, snapshots_folder, wal_folder
 from .meta import Meta
 from .primitives.events import EventStore, first_bad
-from .recovery import Recovered, RecoveryBase, apply_transaction, load_snapshot, recover
+from .recovery import Recovered, apply_transaction, recover
+from .recovery_base import RecoveryBase, load_snapshot
 from .recovery_result import RecoveryOptions
 from .reports import CorruptionReport, WalkEnd, reason_in_words
 from .segments import Segment, SegmentReader, list_segments, stray_files

@@ -16,7 +16,8 @@ from .ids import RunLike, run_bytes, run_text
 from .journal import first_kept_cv
 from .memory_log import MemoryLog
 from .primitives.runs import RunMetadata
-from .recovery import RecoveryBase, apply_transaction, load_snapshot
+from .recovery import apply_transaction
+from .recovery_base import RecoveryBase, load_snapshot
 from .scan import ListedEntry, scan_entries
 from .segments import Segment, SegmentReader, list_segments
 from .snapshot_reading import list_snapshots

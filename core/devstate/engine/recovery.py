@@ -21,10 +21,7 @@ from devstate.durable.reading import unreadable
 from .envelope import ENTRY_VERSION
 from .errors import (
     EngineError,
-    NoRecoveryBaseError,
-    SnapshotCorruptError,
     UnknownEntryType,
-    UnsupportedFormat,
     WalCorruptionError,
 )
 from .framing import Transaction
@@ -32,16 +29,15 @@ from .identity import read_clean, read_identity
 from .ids import run_text
 from .layout import is_temp_name, snapshots_folder, wal_folder
 from .meta import CleanMark, Meta
+from .recovery_base import RecoveryBase, find_base, rejected_besides
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
 from .reports import CorruptionReport, WalkEnd
 from .segments import Segment, SegmentReader, list_segments
-from .snapshot_file import SnapshotInfo
-from .snapshot_reading import check_snapshot, list_snapshots, read_snapshot
 from .versions import Versions
 from .walk import LogWalk
 
-__all__ = ["COMMIT_STEP", "Recovered", "RecoveryBase", "apply_transaction", "load_snapshot", "recover"]
+__all__ = ["COMMIT_STEP", "Recovered", "apply_transaction", "recover"]
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -59,19 +55,6 @@ class Recovered(msgspec.Struct, frozen=True):
     commits: tuple[tuple[int, int, int], ...]
     cut: bool
     read_only: bool
-
-
-class RecoveryBase(msgspec.Struct):
-    """What to start from."""
-
-    primitives: Primitives
-    info: SnapshotInfo | None
-    lsn: int
-    cv: int
-    ts: int
-    next_tx: int
-    opaque: dict[int, list[bytes]]
-    unknown: set[int]
 
 
 def recover(
@@ -102,7 +85,7 @@ def recover(
         reason = ""
         while True:
             with _timed(phases, "loading"):
-                base, rejected = _base(root, registry, versions, meta, segments, files)
+                base, rejected = find_base(root, registry, versions, meta, segments, files)
                 if prepare is not None:
                     prepare(base.primitives)
             with _timed(phases, "scanning"):
@@ -121,7 +104,7 @@ def recover(
         with _timed(phases, "rebuilding"):
             base.primitives.recovered(alone=alone)
             if options.verify_all_checksums:
-                rejected += _other_snapshots(root, base.info, meta.salt, rejected, files)
+                rejected += rejected_besides(root, base.info, meta.salt, rejected, files)
     degraded = tuple(sorted(base.unknown))
     orphans = tuple(sorted(str(run_text(run)) for run in base.primitives.orphaned()))
     lost = end.lost
@@ -320,86 +303,6 @@ def _with_clean(end: WalkEnd, clean: CleanMark | None, segments: tuple[Segment, 
             bytes_cut=max(0, end.log_end - end.end_lsn),
         ),
     )
-
-
-def _base(
-    root: str,
-    registry: Registry,
-    versions: Callable[[], Versions],
-    meta: Meta,
-    segments: tuple[Segment, ...],
-    files: Files,
-) -> tuple[RecoveryBase, list[tuple[str, str]]]:
-    """The newest snapshot that is valid, loaded; without one the beginning of the log."""
-    rejected: list[tuple[str, str]] = []
-    for found in list_snapshots(root, files):
-        try:
-            return load_snapshot(found.path, found.wal_offset, registry, versions, meta.salt, files), rejected
-        except SnapshotCorruptError as error:
-            rejected.append((found.path, error.reason))
-    if not segments or segments[0].start != 0:
-        first = f"it begins at LSN {segments[0].start}" if segments else "there is none"
-        tried = "".join(f"; {os.path.basename(path)} is rejected ({why})" for path, why in rejected)
-        raise NoRecoveryBaseError(
-            f"{root}: no valid snapshot, and no log from LSN 0: {first}{tried}",
-            path=root,
-            remedy="Put back a snapshot, or the segments from LSN 0 on, from a copy of this database.",
-        )
-    return RecoveryBase(registry.instances(versions()), None, 0, 0, 0, 1, {}, set()), rejected
-
-
-def load_snapshot(
-    path: str,
-    wal_offset: int,
-    registry: Registry,
-    versions: Callable[[], Versions],
-    salt: bytes,
-    files: Files,
-) -> RecoveryBase:
-    """The state of one snapshot. Raises SnapshotCorruptError, UnsupportedFormat, InputUnreadable."""
-    contents = read_snapshot(path, salt=salt, files=files)
-    info, meta = contents.info, contents.meta
-    if info.wal_offset != wal_offset:
-        raise SnapshotCorruptError(
-            f"{path} says LSN {info.wal_offset}, its name another", reason="name", path=path
-        )
-    primitives = registry.instances(versions())
-    opaque: dict[int, list[bytes]] = {}
-    unknown: set[int] = set()
-    for type_id, section in contents.sections:
-        primitive = primitives.numbered(type_id)
-        if primitive is None or meta.ext.get(type_id, ("", 1))[1] > primitive.format:
-            opaque.setdefault(type_id, []).append(bytes(section))
-            unknown.add(type_id)
-            continue
-        try:
-            primitive.snapshot_deserialize(section)
-        except Exception as error:
-            raise SnapshotCorruptError(
-                f"{path}: a section of {primitive.name} cannot be read: {error}", reason="records", path=path
-            ) from None
-    return RecoveryBase(
-        primitives, info, info.wal_offset, meta.cv, meta.base_ts, meta.next_tx, opaque, unknown
-    )
-
-
-def _other_snapshots(
-    root: str, used: SnapshotInfo | None, salt: bytes, rejected: list[tuple[str, str]], files: Files
-) -> list[tuple[str, str]]:
-    known = {path for path, _ in rejected}
-    if used is not None:
-        known.add(used.path)
-    bad: list[tuple[str, str]] = []
-    for found in list_snapshots(root, files):
-        if found.path in known:
-            continue
-        try:
-            check_snapshot(found.path, files, salt=salt)
-        except SnapshotCorruptError as error:
-            bad.append((found.path, error.reason))
-        except UnsupportedFormat:
-            continue  # older than the one in use, and none of our business
-    return bad
 
 
 def _leftovers(root: str, files: Files) -> tuple[str, ...]:
