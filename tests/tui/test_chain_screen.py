@@ -190,7 +190,7 @@ async def test_a_filter_shows_the_matches_and_their_number(sound: Path, tmp_path
     async with chain_screen(sound, tmp_path) as (screen, pilot, _):
         await filter_by(pilot, screen, "actor:AGENT_3 action~router")
         wanted = [index for index in range(60) if index % 3 == 2 and index % 5 == 1]
-        assert [screen.entries.entry_at(row) for row in range(screen.entries.row_count)] == wanted
+        assert [screen.entries.item_at(row) for row in range(screen.entries.row_count)] == wanted
         await until(
             pilot, lambda: shows(screen, "actor:AGENT_3 action~router", f"{len(wanted)} matches of 60")
         )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import on
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal
 
@@ -69,11 +70,13 @@ class Lists(App[None]):
         self.query_one(Minimap).set_letters(self.model.letters, self.model.total)
         self.query_one(EntryList).focus()
 
-    def on_entry_list_selected(self, message: EntryList.Selected) -> None:
-        self.told.append(message.entry)
+    @on(EntryList.Selected)
+    def entry_selected(self, message: EntryList.Selected) -> None:
+        self.told.append(message.item)
 
-    def on_entry_list_opened(self, message: EntryList.Opened) -> None:
-        self.told.append(("open", message.entry))
+    @on(EntryList.Opened)
+    def entry_opened(self, message: EntryList.Opened) -> None:
+        self.told.append(("open", message.item))
 
     def on_minimap_jumped(self, message: Minimap.Jumped) -> None:
         self.told.append(("jump", message.entry))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from devstate.demo import demo_workspace
 from devstate.engine import Database
 from devstate_tui.app import DevStateApp
 from devstate_tui.screens.wal import WalScreen
+from devstate_tui.widgets.key_bar import KeyBar
 from tui_shell import environ, shows, text_of, until, write
 
 SIZE = (100, 30)
@@ -89,6 +91,22 @@ async def test_damage_in_the_middle_is_gone_to_and_what_is_behind_it_is_cut_off(
         assert screen.entries.cursor == first
         await pilot.press("G", "[")
         assert screen.entries.cursor == screen.model.index.defects[-1]
+
+
+async def test_the_key_that_leads_to_damage_comes_and_goes_with_it(tmp_path):
+    def keys(screen: WalScreen) -> str:
+        return screen.query_one(KeyBar).render().plain
+
+    db = databases.flipped(tmp_path / "db")
+    async with wal(tmp_path, db, (80, 24)) as (screen, pilot):
+        await until(pilot, lambda: "! first break" in keys(screen))
+        painted = text_of(screen)
+        assert "first break" in painted
+        whole = databases.sound(tmp_path / "sound")
+        shutil.rmtree(db)
+        shutil.copytree(whole, db)
+        await until(pilot, lambda: shows(screen, "✔ all files sound"))
+        await until(pilot, lambda: "first break" not in text_of(screen))
 
 
 async def test_fields_and_bytes_lead_to_each_other(tmp_path):

@@ -30,6 +30,10 @@ class UserFolders:
     data: str
     home: str
 
+    def short(self, path: str) -> str:
+        """A path as it is shown: with `~` for the user's home."""
+        return "~" + path[len(self.home) :] if path.startswith(self.home + os.sep) else path
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from textual import getters
@@ -76,11 +75,6 @@ class View(Screen[None]):
 
     def show_error(self, error: DevStateError) -> None:
         """Nothing can be read; say why. A later `show` means that it can be read again."""
-
-    def short_path(self, path: str) -> str:
-        """A path as it is shown: with `~` for the user's home."""
-        home = self.app.folders.home
-        return "~" + path[len(home) :] if path.startswith(home + os.sep) else path
 
     def reason_against_break(self) -> str | None:
         """With OWN_BREAKS: why there is none to go to, None where there is one."""

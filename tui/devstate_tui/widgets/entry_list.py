@@ -1,19 +1,12 @@
-"""The list of entries: a virtual list on the line API, as quick with a million rows as with ten."""
+"""The list of the entries of a history."""
 
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
-from textual.cache import LRUCache
-from textual.geometry import Size
-from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
@@ -24,6 +17,7 @@ from devstate_tui.models.letters import tone_of
 from devstate_tui.models.matches import Matches
 
 from .entry_columns import Column, columns_for, heading, texts
+from .virtual_list import VirtualList
 
 __all__ = ["EntryHeading", "EntryList"]
 
@@ -49,11 +43,8 @@ class EntryHeading(Widget):
         return Strip([Segment(line, self.rich_style)]).adjust_cell_length(self.size.width, self.rich_style)
 
 
-class EntryList(ScrollView, can_focus=True):
-    """All entries of a model, or, in `matches_only`, those that a filter lets through.
-
-    `cursor` is the selected *entry* (not the row), so it stays where it is when a filter comes or goes.
-    """
+class EntryList(VirtualList):
+    """All entries of a model, or, in `matches_only`, those that a filter lets through."""
 
     BINDINGS = bindings("chain.list")
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -64,33 +55,13 @@ class EntryList(ScrollView, can_focus=True):
         *(f"entry-list--{tone}" for tone in _TONES),
     }
 
-    cursor: reactive[int] = reactive(0, init=False)
-
-    @dataclass
-    class Selected(Message):
-        """Another entry is selected."""
-
-        entry: int
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, EntryList.Selected)
-
-    @dataclass
-    class Opened(Message):
-        """The selected entry is to be shown in full."""
-
-        entry: int
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.model: ChainModel | None = None
         self.matches: Matches | None = None
         self.matches_only = True
         self.bookmarked: Container[int] = frozenset()
-        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(1024)
         self._styles: dict[tuple[str, bool, bool], Style] = {}
-        self._width = 0
-        self._unplaced = False
         self._pointed = False
 
     # -- what it shows -----------------------------------------------------------------------------
@@ -98,7 +69,7 @@ class EntryList(ScrollView, can_focus=True):
     def set_model(self, model: ChainModel | None) -> None:
         """Show another reading; the selection and the place on screen stay where they still exist."""
         self.model = model
-        self._content_changed()
+        self.content_changed()
         if model is not None and model.count:
             self.set_reactive(EntryList.cursor, min(self.cursor, model.count - 1))
 
@@ -106,22 +77,16 @@ class EntryList(ScrollView, can_focus=True):
         """Show the result of a filter: only the matches, or all entries with the matches marked."""
         self.matches = matches
         self.matches_only = only
-        self._content_changed()
+        self.content_changed()
 
     def matches_grew(self) -> None:
         """The search has found more."""
-        self._content_changed()
+        self.content_changed()
 
     def set_bookmarked(self, entries: Container[int]) -> None:
         """Mark these entries as bookmarked."""
         self.bookmarked = entries
-        self._content_changed()
-
-    def _content_changed(self) -> None:
-        self._strips.clear()
-        self._width = self.size.width
-        self.virtual_size = Size(self._width, self.row_count)
-        self.refresh()
+        self.content_changed()
 
     @property
     def _narrowed(self) -> Matches | None:
@@ -129,18 +94,15 @@ class EntryList(ScrollView, can_focus=True):
 
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
         if self.model is None:
             return 0
         return self.model.count if self._narrowed is None else len(self._narrowed)
 
-    def entry_at(self, row: int) -> int:
-        """The entry that a row shows, 0 <= row < row_count."""
+    def item_at(self, row: int) -> int:
         return row if self._narrowed is None else self._narrowed[row]
 
-    def row_of(self, entry: int) -> int:
-        """The row that shows an entry, or the one after where it is filtered out."""
-        row = entry if self._narrowed is None else self._narrowed.row_of(entry)
+    def row_of(self, item: int) -> int:
+        row = item if self._narrowed is None else self._narrowed.row_of(item)
         return max(min(row, self.row_count - 1), 0)
 
     @property
@@ -150,70 +112,9 @@ class EntryList(ScrollView, can_focus=True):
             return (0, -1)
         top = min(self.scroll_offset.y, self.row_count - 1)
         bottom = min(top + max(self.size.height, 1), self.row_count) - 1
-        return self.entry_at(top), self.entry_at(bottom)
+        return self.item_at(top), self.item_at(bottom)
 
-    @property
-    def at_end(self) -> bool:
-        """Whether the last row is selected."""
-        return bool(self.row_count) and self.cursor >= self.entry_at(self.row_count - 1)
-
-    # -- moving ------------------------------------------------------------------------------------
-
-    def select(self, entry: int, *, centre: bool = False) -> None:
-        """Select an entry and bring it into view, in the middle when it was far away."""
-        if self.model is None or not self.row_count:
-            return
-        row = self.row_of(entry)
-        self.cursor = self.entry_at(row)
-        top, height = self.scroll_offset.y, self.size.height
-        if not height:  # no layout yet: it is brought to the middle as soon as there is one
-            self._unplaced = True
-        elif self._unplaced:
-            self._unplaced = False
-            self.scroll_to(y=max(row - height // 2, 0), animate=False, force=True)
-        elif row < top or row >= top + height:
-            near = not centre and (top - 1 <= row <= top + height)
-            target = (row if row < top else row - height + 1) if near else row - height // 2
-            self.scroll_to(y=max(target, 0), animate=False, force=True)
-
-    def select_row(self, row: int) -> None:
-        """Select a row by its place in the list; beyond an end means the end."""
-        if self.row_count:
-            self.select(self.entry_at(max(0, min(row, self.row_count - 1))))
-
-    def watch_cursor(self, old: int, entry: int) -> None:
-        for row in {self.row_of(old), self.row_of(entry)} if self.row_count else ():
-            self.refresh_line(row)
-        self.post_message(self.Selected(entry))
-
-    def _page(self, direction: int) -> None:
-        height = max(self.size.height - 1, 1)
-        row = self.row_of(self.cursor)
-        top = self.scroll_offset.y
-        self.scroll_to(y=max(top + direction * height, 0), animate=False, force=True)
-        self.select_row(row + direction * height)
-
-    def action_down(self) -> None:
-        self.select_row(self.row_of(self.cursor) + 1)
-
-    def action_up(self) -> None:
-        self.select_row(self.row_of(self.cursor) - 1)
-
-    def action_page_down(self) -> None:
-        self._page(1)
-
-    def action_page_up(self) -> None:
-        self._page(-1)
-
-    def action_first(self) -> None:
-        self.select_row(0)
-
-    def action_last(self) -> None:
-        self.select_row(self.row_count - 1)
-
-    def action_open(self) -> None:
-        if self.row_count:
-            self.post_message(self.Opened(self.cursor))
+    # -- drawing -----------------------------------------------------------------------------------
 
     def on_enter(self) -> None:
         # Where each letter stands is needed to mark text with the mouse, and dear to note: only from now on.
@@ -222,47 +123,19 @@ class EntryList(ScrollView, can_focus=True):
             self._strips.clear()
             self.refresh()
 
-    def on_click(self, event: events.Click) -> None:
-        row = self.scroll_offset.y + event.y
-        if row < self.row_count:
-            self.select_row(row)
-            if event.chain == 2:
-                self.action_open()
-
-    def on_resize(self) -> None:
-        self._content_changed()
-        self.call_after_refresh(self._keep_in_view)
-
-    def _keep_in_view(self) -> None:
-        self.select(self.cursor)
-
-    # -- drawing -----------------------------------------------------------------------------------
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
+    def styles_changed(self) -> None:
         self._styles.clear()
-        self._strips.clear()
-
-    def on_focus(self) -> None:
-        self._focus_changed()
-
-    def on_blur(self) -> None:
-        self._focus_changed()
-
-    def _focus_changed(self) -> None:
-        self._styles.clear()
-        self._strips.clear()
-        self.refresh()
+        super().styles_changed()
 
     def render_line(self, y: int) -> Strip:
         row = self.scroll_offset.y + y
         if self.model is None or row >= self.row_count:
             return self._blank
-        entry = self.entry_at(row)
+        entry = self.item_at(row)
         key = (row, entry, entry == self.cursor)
         strip = self._strips.get(key)
         if strip is None:
-            strip = self._strip(self.model, entry, entry == self.cursor, self._width)
+            strip = self._strip(self.model, entry, entry == self.cursor, self.size.width)
             if self._pointed:
                 strip = strip.apply_offsets(0, row)
             self._strips[key] = strip
@@ -275,7 +148,7 @@ class EntryList(ScrollView, can_focus=True):
     def _blank(self) -> Strip:
         strip = self._strips.get(())
         if strip is None:
-            strip = self._strips[()] = Strip.blank(self._width, self._style("entry-list"))
+            strip = self._strips[()] = Strip.blank(self.size.width, self._style("entry-list"))
         return strip
 
     def _strip(self, model: ChainModel, entry: int, selected: bool, width: int) -> Strip:
@@ -325,10 +198,10 @@ class EntryList(ScrollView, can_focus=True):
             return None
         first = max(selection.start.y if selection.start else self.scroll_offset.y, 0)
         last = selection.end.y if selection.end else self.scroll_offset.y + self.size.height - 1
-        columns = self._columns(self._width)
+        columns = self._columns(self.size.width)
         lines: list[str] = []
         for row in range(first, min(last + 1, self.row_count, first + 1000)):
-            shown = "".join(text for _, text in texts(self.model.row(self.entry_at(row)), columns, "  "))
+            shown = "".join(text for _, text in texts(self.model.row(self.item_at(row)), columns, "  "))
             start, end = selection.get_span(row) or (0, -1)
             lines.append(shown[start:] if end == -1 else shown[start:end])
         return "\n".join(line.rstrip() for line in lines), "\n"

@@ -1,24 +1,18 @@
-"""A list over any source of rows: virtual, on the line API, as quick with a million rows as with ten."""
+"""A list over any source of rows."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from rich.segment import Segment
 from rich.style import Style
-from textual import events
-from textual.cache import LRUCache
-from textual.geometry import Size
-from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 from .fitting import fit
+from .virtual_list import VirtualList
 
 __all__ = ["Cell", "NoRows", "RowHeading", "RowList", "RowSource"]
 
@@ -75,11 +69,8 @@ class RowHeading(Widget):
         return Strip([Segment(line, self.rich_style)])
 
 
-class RowList(ScrollView, can_focus=True):
-    """Shows the items of a source, or those of `narrowed` alone (their numbers, ascending).
-
-    `cursor` is the selected *item*, not the row, so it stays where it is when a filter comes or goes.
-    """
+class RowList(VirtualList):
+    """Shows the items of a source, or those of `narrowed` alone (their numbers, ascending)."""
 
     ROLES: ClassVar = ("plain", "muted", "strong", "good", "bad", "look", "accent")
     COMPONENT_CLASSES: ClassVar = {
@@ -107,41 +98,12 @@ class RowList(ScrollView, can_focus=True):
     }
     """
 
-    cursor: reactive[int] = reactive(0, init=False)
-
-    @dataclass
-    class Selected(Message):
-        """Another item is selected."""
-
-        list: RowList
-        item: int
-
-        @property
-        def control(self) -> RowList:
-            return self.list
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, RowList.Selected) and message.list is self.list
-
-    @dataclass
-    class Opened(Message):
-        """The selected item is to be opened."""
-
-        list: RowList
-        item: int
-
-        @property
-        def control(self) -> RowList:
-            return self.list
-
     def __init__(self, *, empty: str = "", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.source: RowSource = NoRows()
         self.narrowed: Sequence[int] | None = None
         self.empty = empty
-        self._strips: LRUCache[tuple[object, ...], Strip] = LRUCache(1024)
         self._styles: dict[tuple[str, bool], Style] = {}
-        self._unplaced = False
 
     # -- what it shows -----------------------------------------------------------------------------
 
@@ -149,120 +111,26 @@ class RowList(ScrollView, can_focus=True):
         """Show another source, or the same with more in it; the selection stays where it still exists."""
         self.source = source
         self.narrowed = narrowed
-        self._changed()
+        self.content_changed()
         if len(source):
             self.set_reactive(RowList.cursor, max(0, min(self.cursor, len(source) - 1)))
 
-    def _changed(self) -> None:
-        self._strips.clear()
-        self.virtual_size = Size(0, max(self.row_count, 1))
-        self.refresh()
-
     @property
     def row_count(self) -> int:
-        """How many rows there are."""
         return len(self.source) if self.narrowed is None else len(self.narrowed)
 
     def item_at(self, row: int) -> int:
-        """The item that a row shows."""
         return row if self.narrowed is None else self.narrowed[row]
 
     def row_of(self, item: int) -> int:
-        """The row of an item, or the one after where it is not shown."""
         row = item if self.narrowed is None else bisect_left(self.narrowed, item)
         return max(min(row, self.row_count - 1), 0)
 
-    @property
-    def at_end(self) -> bool:
-        """Whether the last row is selected."""
-        return bool(self.row_count) and self.cursor >= self.item_at(self.row_count - 1)
-
-    # -- moving ------------------------------------------------------------------------------------
-
-    def select(self, item: int, *, centre: bool = False) -> None:
-        """Select an item and bring it into view, in the middle when it was far away."""
-        if not self.row_count:
-            return
-        row = self.row_of(item)
-        self.cursor = self.item_at(row)
-        top, height = self.scroll_offset.y, self.size.height
-        if not height:  # no layout yet: it is brought into view as soon as there is one
-            self._unplaced = True
-        elif self._unplaced or row < top or row >= top + height:
-            near = not self._unplaced and not centre and top - 1 <= row <= top + height
-            self._unplaced = False
-            target = (row if row < top else row - height + 1) if near else row - height // 2
-            self.scroll_to(y=max(target, 0), animate=False, force=True)
-
-    def select_row(self, row: int) -> None:
-        """Select a row by its place; beyond an end means the end."""
-        if self.row_count:
-            self.select(self.item_at(max(0, min(row, self.row_count - 1))))
-
-    def watch_cursor(self, old: int, item: int) -> None:
-        self.refresh()
-        self.post_message(self.Selected(self, item))
-
-    def _page(self, direction: int) -> None:
-        height = max(self.size.height - 1, 1)
-        row, top = self.row_of(self.cursor), self.scroll_offset.y
-        self.scroll_to(y=max(top + direction * height, 0), animate=False, force=True)
-        self.select_row(row + direction * height)
-
-    def action_down(self) -> None:
-        self.select_row(self.row_of(self.cursor) + 1)
-
-    def action_up(self) -> None:
-        self.select_row(self.row_of(self.cursor) - 1)
-
-    def action_page_down(self) -> None:
-        self._page(1)
-
-    def action_page_up(self) -> None:
-        self._page(-1)
-
-    def action_first(self) -> None:
-        self.select_row(0)
-
-    def action_last(self) -> None:
-        self.select_row(self.row_count - 1)
-
-    def action_open(self) -> None:
-        if self.row_count:
-            self.post_message(self.Opened(self, self.cursor))
-
-    def on_click(self, event: events.Click) -> None:
-        row = self.scroll_offset.y + event.y
-        if row < self.row_count:
-            self.select_row(row)
-            if event.chain == 2:
-                self.action_open()
-
-    def on_resize(self) -> None:
-        self._changed()
-        self.call_after_refresh(self._keep_in_view)
-
-    def _keep_in_view(self) -> None:
-        if self.row_count:
-            self.select(self.cursor)
-
     # -- drawing -----------------------------------------------------------------------------------
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
+    def styles_changed(self) -> None:
         self._styles.clear()
-        self._strips.clear()
-
-    def on_focus(self) -> None:
-        self._focus_changed()
-
-    def on_blur(self) -> None:
-        self._focus_changed()
-
-    def _focus_changed(self) -> None:
-        self._styles.clear()
-        self._strips.clear()
-        self.refresh()
+        super().styles_changed()
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width

@@ -132,7 +132,7 @@ class ChainScreen(AskingView):
             self.entries.select(wanted, centre=True)
         elif not self._touched:
             first = model.first_break
-            self.entries.select(model.count - 1 if first is None else first, centre=True)
+            self.entries.open_at(model.count - 1 if first is None else first)
 
     def show_progress(self, progress: Progress) -> None:
         """Show what a first scan has indexed; while there is a reading, only say that a new one comes."""

@@ -86,7 +86,8 @@ class HelpDialog(Dialog[HelpOutcome]):
                     Content(""),
                 ]
         by = "these ids" if self._ids else "ids, which a wider terminal shows here"
-        where = f"Keys can be changed in {self.app.folders.config}/keymap.toml, by {by}."
+        keymap = self.app.folders.short(f"{self.app.folders.config}/keymap.toml")
+        where = f"Keys can be changed in {keymap}, by {by}."
         lines.append(Content.styled(where, "$text-muted"))
         scroll = VerticalScroll(Static(Content("\n").join(lines)), classes="scroll")
         scroll.can_focus = False

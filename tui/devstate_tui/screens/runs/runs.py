@@ -140,7 +140,7 @@ class RunsScreen(View):
             self._redraw(message.reader)
 
     def _redraw(self, reader: RunReader) -> None:
-        empty = no_database(self.short_path(reader.root), reader.look, reader.error)
+        empty = no_database(self.app.folders.short(reader.root), reader.look, reader.error)
         if empty is None and not reader.runs:
             empty = _no_runs(reader)
         self.set_class(empty is not None, "-empty")
@@ -242,7 +242,7 @@ class RunsScreen(View):
 
     @on(RowList.Opened, "#runs-pane")
     def _line_opened(self, message: RowList.Opened) -> None:
-        source = message.list.source
+        source = self.pane.source
         if not isinstance(source, StepSource) or self._detail is None or self.reader is None:
             return
         try:

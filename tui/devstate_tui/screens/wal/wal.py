@@ -70,6 +70,7 @@ class WalScreen(AskingView):
         self._begun = False
         self._touched = False
         self._stale = False
+        self._damaged = False
         self.following = True
         self._followed = 0  # the row that was last gone to because the end is followed
         self._shown: tuple[object, ...] = ()
@@ -139,23 +140,31 @@ class WalScreen(AskingView):
 
     def _redraw(self, reader: LogReader) -> None:
         look = reader.look
-        empty = no_database(self.short_path(reader.root), look, reader.error)
+        empty = no_database(self.app.folders.short(reader.root), look, reader.error)
         self.set_class(empty is not None, "-empty")
         if empty is not None or look is None:
             self.query_one("#wal-empty", Static).update(empty or "")
             self.title_line.show([TitlePart(Content.styled("WAL", "bold"), 0)])
             self.model = None
             self.entries.show(NoRows())
+            self.lines = []
+            self._tell_damage()
             return
         self.lines = file_lines(
             look, dict(reader.indexes), set(reader.whole), dict(reader.snapshots), done=reader.done
         )
+        self._tell_damage()
         source = FileSource(self.lines)
         self.file_heading.show(source)
         self.files.show(source)
         self.files.styles.height = max(1, min(len(self.lines), 4 if self.size.height < 34 else 8))
         self._show_segment(reader)
         self.title_line.show(headline(look, self.lines, self.following and self.at_last, reader.done))
+
+    def _tell_damage(self) -> None:
+        if (damaged := bool(self._wrong())) != self._damaged:
+            self._damaged = damaged
+            self.refresh_bindings()  # the way to the damage is a key to have, or none at all
 
     def _show_segment(self, reader: LogReader) -> None:
         look = reader.look
@@ -184,7 +193,7 @@ class WalScreen(AskingView):
             first = index.defects[0] if index.defects else None
             self.following = first is None
             self._followed = len(self.model) - 1
-            self.entries.select(self._followed if first is None else first, centre=True)
+            self.entries.open_at(self._followed if first is None else first)
         elif self.following and self.at_last and self.filtering.narrowed is None:
             self._followed = len(self.model) - 1
             self.entries.select(self._followed)
