@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from .errors import EngineError
+from .errors import EngineError, ValueRangeError
 
 __all__ = ["Durability"]
 
@@ -21,6 +21,12 @@ class Durability(msgspec.Struct, frozen=True):
     mode: Literal["memory", "buffered", "strict"] = "buffered"
     interval_ms: int = 100
     max_pending: int = 1000
+
+    def __post_init__(self) -> None:
+        for name in ("interval_ms", "max_pending"):
+            given = getattr(self, name)
+            if type(given) is not int or given < 0:
+                raise ValueRangeError(f"{name} cannot be {given!r}", remedy="Give a whole number from 0 on.")
 
     @classmethod
     def memory(cls) -> Durability:

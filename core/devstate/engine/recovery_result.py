@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
+from .errors import ValueRangeError
 from .reports import CorruptionReport
 from .snapshot_file import SnapshotInfo
 
 __all__ = ["OnCorruption", "RecoveryOptions", "RecoveryResult"]
 
 OnCorruption = Literal["raise", "prefix", "read_only"]
+
+_ON_CORRUPTION = get_args(OnCorruption)
+_UNKNOWN = ("preserve", "raise")
 
 
 class RecoveryOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,20 @@ class RecoveryOptions(msgspec.Struct, frozen=True, kw_only=True):
     rebuild_indexes: bool = False
     on_corruption: OnCorruption = "raise"
     unknown: Literal["preserve", "raise"] = "preserve"
+
+    def __post_init__(self) -> None:
+        # A word that is not known must not come to mean the one that cuts the log.
+        for name, allowed in (("on_corruption", _ON_CORRUPTION), ("unknown", _UNKNOWN)):
+            given = getattr(self, name)
+            if given not in allowed:
+                raise ValueRangeError(
+                    f"{name} cannot be {given!r}", remedy=f"Use one of {', '.join(allowed)}."
+                )
+        gaps: Any = self.max_corrupt_entries
+        if type(gaps) is not int or gaps < 0:
+            raise ValueRangeError(
+                f"max_corrupt_entries cannot be {gaps!r}", remedy="Give a number from 0 on."
+            )
 
     @classmethod
     def default(cls) -> RecoveryOptions:

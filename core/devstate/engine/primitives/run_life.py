@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from devstate.engine.batch import Operation
-from devstate.engine.errors import RunExists, RunNotActive, RunNotFound
+from devstate.engine.errors import RunExists, RunNotActive, RunNotFound, ValueRangeError, ValueTypeError
 from devstate.engine.ids import run_text
+from devstate.engine.values import encode_value
 
 from .run_entries import BEGIN, CREATE, END, UPDATE, begun, created, ended
 
@@ -48,6 +49,23 @@ _NEXT: Final[Mapping[str, frozenset[str]]] = {
     "archived": frozenset(),
 }
 _FINISHED: Final = frozenset({"completed", "failed", "cancelled", "archived"})
+_ENDS: Final = ("completed", "failed", "cancelled")
+
+
+def _require_text(text: Any, what: str) -> None:
+    """What is no text would be written all the same, and no reader takes it: the database would not open again."""
+    if type(text) is not str:
+        raise ValueTypeError(f"the {what} is of type {type(text).__name__}", remedy="Give it as str.")
+    encode_value(text)
+
+
+def _checked_tags(tags: Any) -> list[str]:
+    if isinstance(tags, str):  # a sequence of texts of its own, one for each character
+        raise ValueTypeError("the tags of a run are one str", remedy="Give a list of them.")
+    told = list(tags)
+    for tag in told:
+        _require_text(tag, "tag of a run")
+    return told
 
 
 class CreateRun(Operation):
@@ -58,12 +76,14 @@ class CreateRun(Operation):
         store: RunStore,
         name: str | None,
         parent: bytes | None,
-        tags: list[str],
+        tags: Sequence[str],
         metadata: dict[str, Any],
         owner: Sequence[Any] | None,
     ) -> None:
+        if name is not None:
+            _require_text(name, "name of a run")
         self._store = store
-        self._told = (name, parent, tags, metadata)
+        self._told = (name, parent, _checked_tags(tags), metadata)
         self._owner = owner
 
     def stage(self, batch: Batch) -> None:
@@ -94,6 +114,8 @@ class UpdateRun(Operation):
     lifecycle = True
 
     def __init__(self, store: RunStore, changes: dict[str, Any], status: str | None) -> None:
+        if "tags" in changes:
+            changes["tags"] = _checked_tags(changes["tags"])
         self._store = store
         self._changes = changes
         self._status = status
@@ -124,6 +146,12 @@ class EndRun(Operation):
     lifecycle = True
 
     def __init__(self, store: RunStore, status: str, reason: str | None) -> None:
+        if status not in _ENDS:
+            raise ValueRangeError(
+                f"a run does not end as {status!r}", remedy=f"Use one of {', '.join(_ENDS)}."
+            )
+        if reason is not None:
+            _require_text(reason, "reason")
         self._store = store
         self._status = status
         self._reason = reason

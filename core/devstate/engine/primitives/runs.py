@@ -380,7 +380,7 @@ class RunStore(MapPrimitive):
         owner: Sequence[Any] | None,
     ) -> list[Any]:
         """The operations that create a run and begin it."""
-        return [CreateRun(self, name, parent, list(tags), dict(metadata), owner), BeginRun(self)]
+        return [CreateRun(self, name, parent, tags, dict(metadata), owner), BeginRun(self)]
 
     def end(self, status: str, reason: str | None) -> Any:
         """The operation that ends a run as completed, failed or cancelled."""
