@@ -21,6 +21,8 @@ from devstate.engine.search.texts import text_of_state
 from devstate.engine.values import Value, check_key, decode_value, encode_value
 from devstate.engine.versions import Record
 
+from .payloads import MakingPayload, VersionedPayload
+
 if TYPE_CHECKING:
     from devstate.engine.batch import Batch
     from devstate.engine.context import Context
@@ -41,38 +43,18 @@ _uint = msgspec.msgpack.Decoder(int).decode
 _NIL = _raw(_pack(None))
 
 
-class _InitPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
-    value: msgspec.Raw
-
-
-class _SetPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
-    value: msgspec.Raw
+class _SetPayload(MakingPayload, frozen=True):
     op: int
 
 
-class _TransitionPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
+class _TransitionPayload(VersionedPayload, frozen=True):
     from_ver: int
     from_value: msgspec.Raw
     value: msgspec.Raw
     label: str | None
 
 
-_init_payload = msgspec.msgpack.Decoder(_InitPayload).decode
+_init_payload = msgspec.msgpack.Decoder(MakingPayload).decode
 _set_payload = msgspec.msgpack.Decoder(_SetPayload).decode
 _transition_payload = msgspec.msgpack.Decoder(_TransitionPayload).decode
 

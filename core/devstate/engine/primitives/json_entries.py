@@ -16,6 +16,8 @@ from devstate.engine.json_edit import check_document_limits, delete_at, set_at, 
 from devstate.engine.json_path import Path
 from devstate.engine.values import decode_value, encode_checked
 
+from .payloads import MakingPayload, VersionedPayload
+
 __all__ = [
     "CREATE",
     "DELETE",
@@ -51,31 +53,12 @@ MOST_NOTED = 1000
 _pack = msgspec.msgpack.Encoder().encode
 
 
-class _CreatePayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
-    value: msgspec.Raw
-
-
-class _SetPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
+class _SetPayload(VersionedPayload, frozen=True):
     path: tuple[str | int, ...]
     value: msgspec.Raw
 
 
-class _DeletePayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
+class _DeletePayload(VersionedPayload, frozen=True):
     path: tuple[str | int, ...]
 
 
@@ -85,16 +68,11 @@ class _Op(msgspec.Struct, array_like=True, frozen=True, gc=False):
     value: msgspec.Raw = msgspec.Raw()
 
 
-class _PatchPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-    ver: int
+class _PatchPayload(VersionedPayload, frozen=True):
     ops: tuple[_Op, ...]
 
 
-_create_payload = msgspec.msgpack.Decoder(_CreatePayload).decode
+_create_payload = msgspec.msgpack.Decoder(MakingPayload).decode
 _set_payload = msgspec.msgpack.Decoder(_SetPayload).decode
 _delete_payload = msgspec.msgpack.Decoder(_DeletePayload).decode
 _patch_payload = msgspec.msgpack.Decoder(_PatchPayload).decode

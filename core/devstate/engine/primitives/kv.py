@@ -16,6 +16,8 @@ from devstate.engine.search.texts import text_of_value
 from devstate.engine.values import Value, check_key, decode_value, encode_value
 from devstate.engine.versions import Record
 
+from .payloads import KeyedPayload
+
 if TYPE_CHECKING:
     from devstate.engine.batch import Batch, Entry, Install
     from devstate.engine.context import Context
@@ -31,24 +33,13 @@ _uint = msgspec.msgpack.Decoder(int).decode
 _expiry = msgspec.msgpack.Decoder(int | None).decode
 
 
-class _PutPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
+class _PutPayload(KeyedPayload, frozen=True):
     value: msgspec.Raw
     expires_at: int | None = None
 
 
-class _DeletePayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
-
-
 _put_payload = msgspec.msgpack.Decoder(_PutPayload).decode
-_delete_payload = msgspec.msgpack.Decoder(_DeletePayload).decode
+_delete_payload = msgspec.msgpack.Decoder(KeyedPayload).decode
 
 
 class KvEntry(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ from devstate.engine.search.texts import text_of_trace
 from devstate.engine.values import Value, check_key, encode_value
 from devstate.engine.versions import Record
 
+from .payloads import KeyedPayload
 from .span_trees import Span, SpanNode, trees
 
 if TYPE_CHECKING:
@@ -46,11 +47,7 @@ _PROVISIONAL = 1 << 62
 _MOST_MICROS = 1 << 63
 
 
-class _RecordPayload(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    run: bytes
-    key: str
-    cv: int
-    ts: int
+class _RecordPayload(KeyedPayload, frozen=True):
     parent: msgspec.Raw
     kind: msgspec.Raw
     name: msgspec.Raw
