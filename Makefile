@@ -60,7 +60,7 @@ test-long: $(FOR_WORK)
 	@$(PYTEST) -n $(JOBS) --dist worksteal -m long $(PYTEST_ARGS)
 
 nightly: $(FOR_WORK)
-	@$(PYTEST) -n logical -m nightly $(PYTEST_ARGS)
+	@$(PYTEST) -n $(JOBS) --dist worksteal -m nightly $(PYTEST_ARGS)
 
 check: $(FOR_WORK)
 	@scripts/check '$(VENV)/bin'

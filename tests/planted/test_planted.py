@@ -76,7 +76,7 @@ def test_a_sample_is_noticed(copy: Path) -> None:
 @pytest.mark.nightly
 @pytest.mark.timeout(900)
 def test_without_a_defect_the_tests_are_green(copy: Path) -> None:
-    status, said = run(copy, sorted({test for defect in DEFECTS for test in defect.tests}))
+    status, said = run(copy, sorted({test for defect in DEFECTS for test in defect.tests}), seconds=800)
     assert status == GREEN, said
 
 
