@@ -13,6 +13,7 @@ import pytest
 
 from devstate.durable.faults import Fault, FaultyFiles
 from devstate.durable.files import OS
+from devstate.engine.batch import Batch
 from devstate.engine.builtin import builtin_registry
 from devstate.engine.envelope import (
     BAD_CHECKSUM,
@@ -562,9 +563,11 @@ class Unlisted(Tally):
 class Oddly(Put):
     """An entry whose key is none that a kind of today could have."""
 
-    def entry(self, run: bytes, cv: int, ts: int) -> Any:
-        (kind, _), install, result = super().entry(run, cv, ts)
-        return (kind, msgspec.msgpack.encode([run, 1.5, cv, ts])), install, result
+    def stage(self, batch: Batch) -> int:
+        result = super().stage(batch)
+        kind, _, *rest = batch.changes[-1]
+        batch.changes[-1] = (kind, msgspec.msgpack.encode([batch.run, 1.5, batch.cv, batch.ts]), *rest)
+        return result
 
 
 def test_steps_of_kinds_that_are_not_there_or_tell_little(tmp_path: Path) -> None:

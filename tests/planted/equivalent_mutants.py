@@ -107,13 +107,13 @@ EQUIVALENT: dict[_Key, str] = dict(
         *_all(
             "readers of a commit of one record go the slower way for a moment, which comes to the same",
             "commit",
-            "partly = len(installs) > 1 or installs[0][2][1] is None",
+            "partly = len(changes) > 1 or changes[0][4][1] is None",
             *("> to >=", "1 to 0"),
         ),
         *_all(
             "it is asked only where there is one, which is the first and the last",
             "commit",
-            "partly = len(installs) > 1 or installs[0][2][1] is None",
+            "partly = len(changes) > 1 or changes[0][4][1] is None",
             "0 to -1",
         ),
         *_all(
@@ -140,12 +140,6 @@ EQUIVALENT: dict[_Key, str] = dict(
             "following",
             "moved = segment.start == self.start",
             "== to !=",
-        ),
-        *_all(
-            "the way that is not for the hottest path comes to the same",
-            "map_primitive",
-            "blind = True",
-            "True to False",
         ),
         *_all(
             "the indexes of archived segments are written again, as they were",

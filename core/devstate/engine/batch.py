@@ -11,13 +11,13 @@ from .versions import Record, visible_at
 if TYPE_CHECKING:
     from .primitive import Key, StoragePrimitive
 
-__all__ = ["Batch", "Draft", "Entry", "Install", "Operation", "PutValue"]
+__all__ = ["Batch", "Change", "Draft", "Operation", "PutValue"]
 
 _pack = msgspec.msgpack.Encoder().encode
 _raw = msgspec.Raw
 
-Entry: TypeAlias = tuple[int, bytes]
-Install: TypeAlias = "tuple[StoragePrimitive, Key, Record]"
+Change: TypeAlias = "tuple[int, bytes, StoragePrimitive, Key, Record]"
+"""An entry of the log, its type and payload, and the record that it makes."""
 
 
 class Operation:
@@ -31,15 +31,9 @@ class Operation:
 
     # Whether it changes the status of the run itself, which decides for itself when it may.
     lifecycle: ClassVar[bool] = False
-    # Whether it writes one entry that does not depend on the state: then `entry` makes that without a batch.
-    blind: ClassVar[bool] = False
 
     def stage(self, batch: Batch) -> Any:
         """Add the entries and records that it comes to; return what its caller gets. Raises EngineError."""
-        raise NotImplementedError
-
-    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, Any]:
-        """The entry, the record that it makes, and the result. Only where `blind`."""
         raise NotImplementedError
 
     def check(self, run: bytes, start: int) -> None:
@@ -53,7 +47,6 @@ class PutValue(Operation):
     """Write a record of one value: `[run, key, cv, ts, value]`. It depends on nothing; the last one wins."""
 
     __slots__ = ("_entry_type", "_key", "_primitive", "_value")
-    blind = True
 
     def __init__(self, primitive: StoragePrimitive, entry_type: int, key: Key, value: bytes) -> None:
         self._primitive = primitive
@@ -61,26 +54,19 @@ class PutValue(Operation):
         self._key = key
         self._value = value
 
-    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
-        payload = _pack((run, self._key, cv, ts, _raw(self._value)))
-        return (
-            (self._entry_type, payload),
-            (self._primitive, self._key, (cv, self._value, ts, None, None)),
-            cv,
-        )
-
     def stage(self, batch: Batch) -> int:
+        key, value, cv, ts = self._key, self._value, batch.cv, batch.ts
+        record = (cv, value, ts, None, None)
         if batch.draft:  # nothing is written yet, so nothing is encoded
-            record = (batch.cv, self._value, batch.ts, None, None)
-            batch.pending[self._primitive.type_id, self._key] = record
-            return batch.cv
-        entry, install, cv = self.entry(batch.run, batch.cv, batch.ts)
-        batch.add(*entry, *install)
+            batch.pending[self._primitive.type_id, key] = record
+        else:
+            payload = _pack((batch.run, key, cv, ts, _raw(value)))
+            batch.add(self._entry_type, payload, self._primitive, key, record)
         return cv
 
 
 class Batch:
-    """The entries and records of one transaction at commit version `cv`, in order.
+    """The changes of one transaction at commit version `cv`, in order.
 
     `notes` is for primitives that count within a transaction. All stages run under the commit lock.
     """
@@ -88,14 +74,13 @@ class Batch:
     # Whether this is what an open transaction sees: its entries are never written.
     draft: ClassVar[bool] = False
 
-    __slots__ = ("cv", "entries", "installs", "many", "notes", "pending", "run", "size", "ts")
+    __slots__ = ("changes", "cv", "many", "notes", "pending", "run", "size", "ts")
 
     def __init__(self, run: bytes, cv: int, ts: int, *, many: bool) -> None:
         self.run = run
         self.cv = cv
         self.ts = ts
-        self.entries: list[tuple[int, bytes]] = []
-        self.installs: list[tuple[StoragePrimitive, Key, Record]] = []
+        self.changes: list[Change] = []
         self.pending: dict[tuple[int, Key], Record] = {}
         self.many = many
         self.notes: dict[Any, Any] | None = None
@@ -116,9 +101,8 @@ class Batch:
     def add(
         self, entry_type: int, payload: bytes, primitive: StoragePrimitive, key: Key, record: Record
     ) -> None:
-        """One more log entry, and the record that it makes."""
-        self.entries.append((entry_type, payload))
-        self.installs.append((primitive, key, record))
+        """One more log entry, whose payload begins with `[run, key, cv, ts`, and the record that it makes."""
+        self.changes.append((entry_type, payload, primitive, key, record))
         self.size += len(payload)
         if self.many:
             self.pending[primitive.type_id, key] = record

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from .batch import Batch, Entry, Install, Operation, PutValue
+from .batch import Batch, Change, Operation, PutValue
 from .commit_parts import Gate, Position, read_only, too_much
 from .context import scanned
 from .errors import (
@@ -202,8 +202,8 @@ class Committer:
             if now > ts:
                 ts = now
             payload = _pack((run, key, cv, ts, _raw(value)))
-            install = (primitive, key, (cv, value, ts, None, None))
-            end = self._publish(run, cv, ts, ((entry_type, payload),), (install,), len(payload))
+            change = (entry_type, payload, primitive, key, (cv, value, ts, None, None))
+            end = self._publish(run, cv, ts, (change,), len(payload))
         if self.strict and self.log is not None:
             self.log.sync_through(end)
         return cv
@@ -215,14 +215,11 @@ class Committer:
         now, ts, cv = self.now(), self.ts, self.cv + 1
         if now > ts:
             ts = now
-        if operation.blind:  # no batch is made for it
-            entry, install, result = operation.entry(run, cv, ts)
-            return result, self._publish(run, cv, ts, (entry,), (install,), len(entry[1]))
         batch = Batch(run, cv, ts, many=False)
         result = operation.stage(batch)
-        if not batch.entries:
+        if not batch.changes:
             return result, 0
-        return result, self._publish(run, cv, ts, batch.entries, batch.installs, batch.size)
+        return result, self._publish(run, cv, ts, batch.changes, batch.size)
 
     def seal(self) -> None:
         """Let the next transaction begin a segment: what is before it is indexed and can move into history.
@@ -275,16 +272,14 @@ class Committer:
         now, last = self.now(), self.ts
         batch = Batch(run, self.cv + 1, now if now > last else last, many=True)
         results = [operation.stage(batch) for operation in operations]
-        if not batch.entries:
+        if not batch.changes:
             return batch, results, 0
-        if len(batch.entries) > MAX_TRANSACTION_ENTRIES:
-            raise too_much("entries", MAX_TRANSACTION_ENTRIES, len(batch.entries))
-        end = self._publish(run, batch.cv, batch.ts, batch.entries, batch.installs, batch.size)
+        if len(batch.changes) > MAX_TRANSACTION_ENTRIES:
+            raise too_much("entries", MAX_TRANSACTION_ENTRIES, len(batch.changes))
+        end = self._publish(run, batch.cv, batch.ts, batch.changes, batch.size)
         return batch, results, end
 
-    def _publish(
-        self, run: bytes, cv: int, ts: int, entries: Sequence[Entry], installs: Sequence[Install], size: int
-    ) -> int:
+    def _publish(self, run: bytes, cv: int, ts: int, changes: Sequence[Change], size: int) -> int:
         """Log and install a staged transaction; the LSN behind it."""
         log, memory, sequence = self.log, self.memory, self.sequence
         if log is not None:
@@ -294,14 +289,14 @@ class Committer:
             if log.end + size >= log.room:
                 log.make_room(size)
             lsn = log.end
-            data = frame_transaction(entries, sequence.to_bytes(8, "little") + self.salt, run, cv, ts, lsn)
+            data = frame_transaction(changes, sequence.to_bytes(8, "little") + self.salt, run, cv, ts, lsn)
             try:
                 log.append(data)
-                self._install(run, cv, ts, installs, lsn, sequence)
+                self._install(run, cv, ts, changes, lsn, sequence)
                 if self.strict:
                     self._unsynced.append((log.end, cv))
             except BaseException as error:
-                self._settle(run, cv, ts, installs, lsn, sequence, len(data), error)
+                self._settle(run, cv, ts, changes, lsn, sequence, len(data), error)
                 raise
             if self.flusher is not None:
                 self._pend(self.flusher)
@@ -312,22 +307,22 @@ class Committer:
             raise read_only()
         lsn = memory.end
         try:
-            memory.append((run, cv, ts, sequence, entries))
-            self._install(run, cv, ts, installs, lsn, sequence)
+            memory.append(cv, changes)
+            self._install(run, cv, ts, changes, lsn, sequence)
         except BaseException as error:
-            self._settle(run, cv, ts, installs, lsn, sequence, 1, error)
+            self._settle(run, cv, ts, changes, lsn, sequence, 1, error)
             raise
         return 0
 
     def _install(
-        self, run: bytes, cv: int, ts: int, installs: Sequence[Install], lsn: int, sequence: int
+        self, run: bytes, cv: int, ts: int, changes: Sequence[Change], lsn: int, sequence: int
     ) -> None:
         """Make a logged transaction the newest state. Doing it twice is the same as once."""
         # A reader tells a record from its version; what is gone without a trace it must be told of.
-        partly = len(installs) > 1 or installs[0][2][1] is None
+        partly = len(changes) > 1 or changes[0][4][1] is None
         if partly:
             self.installing = True
-        for primitive, key, record in installs:
+        for _, _, primitive, key, record in changes:
             primitive.install(run, key, record)
         self._applied(run, cv, ts, lsn)
         self.ts = ts
@@ -345,7 +340,7 @@ class Committer:
         run: bytes,
         cv: int,
         ts: int,
-        installs: Sequence[Install],
+        changes: Sequence[Change],
         lsn: int,
         sequence: int,
         size: int,
@@ -361,7 +356,7 @@ class Committer:
             try:
                 settler = log or self.memory
                 if settler is not None and settler.settle(lsn, size, cv):
-                    self._install(run, cv, ts, installs, lsn, sequence)
+                    self._install(run, cv, ts, changes, lsn, sequence)
                     if (
                         self.strict
                         and log is not None

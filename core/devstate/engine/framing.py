@@ -6,7 +6,7 @@ The payload of a marker is a msgpack array. Readers ignore elements after those 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from zlib import crc32
 
 import msgspec
@@ -28,10 +28,12 @@ from .errors import EngineError
 __all__ = [
     "AbortMarker",
     "CommitMarker",
+    "PayloadHead",
     "SnapshotMark",
     "Transaction",
     "decode_abort",
     "decode_commit",
+    "decode_head",
     "decode_snapshot_mark",
     "encode_abort",
     "encode_commit",
@@ -69,6 +71,15 @@ class AbortMarker(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reason: str = ""
 
 
+class PayloadHead(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What the payload of every data entry begins with."""
+
+    run: bytes
+    key: msgspec.Raw
+    cv: int
+    ts: int
+
+
 class SnapshotMark(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A note that a snapshot was taken; nothing depends on it."""
 
@@ -103,6 +114,9 @@ _abort_decoder: Final = msgspec.msgpack.Decoder(AbortMarker)
 _snapshot_decoder: Final = msgspec.msgpack.Decoder(SnapshotMark)
 T = TypeVar("T")
 
+decode_head: Final = msgspec.msgpack.Decoder(PayloadHead).decode
+"""The head of a data entry's payload. Raises msgspec.DecodeError on one of another shape."""
+
 
 def make_tx_id(sequence: int, salt: bytes) -> bytes:
     """The 16 bytes that name a transaction: counter (u64), salt of the database (8 bytes)."""
@@ -115,14 +129,19 @@ def split_tx_id(tx_id: bytes) -> tuple[int, bytes]:
 
 
 def frame_transaction(
-    entries: Sequence[tuple[int, bytes]], tx_id: bytes, run: bytes, cv: int, ts: int, lsn: int
+    entries: Sequence[tuple[int, bytes, *tuple[Any, ...]]],
+    tx_id: bytes,
+    run: bytes,
+    cv: int,
+    ts: int,
+    lsn: int,
 ) -> bytes:
-    """A whole transaction, `(type, payload)` for each entry, ready for one write at position `lsn`.
+    """A whole transaction, `(type, payload, ...)` for each entry, ready for one write at position `lsn`.
 
     Raises EngineLimitExceeded for an entry too long, EngineError without entries: nothing commits nothing.
     """
     if len(entries) == 1:  # by far the most common
-        entry_type, payload = entries[0]
+        entry_type, payload = entries[0][:2]
         body = HEADS[entry_type] + tx_id + payload
         length = len(body) + 4
         if length > MAX_ENTRY_LENGTH:
@@ -136,7 +155,7 @@ def frame_transaction(
         raise EngineError("a transaction without entries cannot be committed")
     parts: list[bytes] = []
     checksums: list[bytes] = []
-    for entry_type, payload in entries:
+    for entry_type, payload, *_ in entries:
         body = HEADS[entry_type] + tx_id + payload
         length = len(body) + 4
         if length > MAX_ENTRY_LENGTH:

@@ -19,14 +19,13 @@ from .versions import Record, visible_at
 if TYPE_CHECKING:
     from typing import Self
 
-    from .batch import Batch, Entry, Install
+    from .batch import Batch
 
 __all__ = ["DELETED", "MapPrimitive", "MapView", "Put", "Remove"]
 
 _pack = msgspec.msgpack.Encoder().encode
 _raw_list = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _raw_records = msgspec.msgpack.Decoder(list[list[msgspec.Raw]]).decode
-_head = msgspec.msgpack.Decoder(tuple[bytes, str | int | None, int, int, msgspec.Raw]).decode
 _bytes = msgspec.msgpack.Decoder(bytes).decode
 _key = msgspec.msgpack.Decoder(str | int | None).decode
 _uint = msgspec.msgpack.Decoder(int).decode
@@ -269,7 +268,6 @@ class Put(Operation):
     """Write a record through the generic layout."""
 
     __slots__ = ("_entry_type", "_fields", "_key", "_primitive")
-    blind = True
 
     def __init__(self, primitive: MapPrimitive, entry_type: int, key: Key, fields: Sequence[Any]) -> None:
         self._primitive = primitive
@@ -277,14 +275,10 @@ class Put(Operation):
         self._key = key
         self._fields = _pack(list(fields))
 
-    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
-        payload = _pack([run, self._key, cv, ts, *_raw_list(self._fields)])
-        record = (cv, self._fields, ts, None, None)
-        return (self._entry_type, payload), (self._primitive, self._key, record), cv
-
     def stage(self, batch: Batch) -> int:
-        entry, install, cv = self.entry(batch.run, batch.cv, batch.ts)
-        batch.add(*entry, *install)
+        key, cv, ts = self._key, batch.cv, batch.ts
+        payload = _pack([batch.run, key, cv, ts, *_raw_list(self._fields)])
+        batch.add(self._entry_type, payload, self._primitive, key, (cv, self._fields, ts, None, None))
         return cv
 
 

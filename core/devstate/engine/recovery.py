@@ -24,7 +24,7 @@ from .errors import (
     UnknownEntryType,
     WalCorruptionError,
 )
-from .framing import Transaction
+from .framing import Transaction, decode_head
 from .identity import read_clean, read_identity
 from .ids import run_text
 from .layout import is_temp_name, snapshots_folder, wal_folder
@@ -160,7 +160,7 @@ def apply_transaction(primitives: Primitives, transaction: Transaction, unknown:
     run, cv, ts = transaction.run, transaction.cv, transaction.ts
     known = primitives.knows(run)
     for entry in transaction.entries:
-        head = _head(entry.payload)
+        head = decode_head(entry.payload)
         if head.run != run or head.cv != cv or head.ts != ts:
             raise EngineError(
                 f"an entry says run {head.run.hex()}, commit {head.cv}: not what its marker says"
@@ -175,18 +175,6 @@ def apply_transaction(primitives: Primitives, transaction: Transaction, unknown:
         raise EngineError(f"run {run_text(run)} was never begun")
     primitives.transaction_applied(run, cv, ts, transaction.lsn)
     return applied, skipped
-
-
-class _Head(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What the payload of every data entry begins with."""
-
-    run: bytes
-    key: msgspec.Raw
-    cv: int
-    ts: int
-
-
-_head = msgspec.msgpack.Decoder(_Head).decode
 
 
 class _Walked(msgspec.Struct):

@@ -223,7 +223,7 @@ class Transaction:
             batch, results, end = self._committed(committer)
         finally:
             self._finish()
-        written = len(batch.entries)
+        written = len(batch.changes)
         self.commit_info = CommitInfo(
             batch.cv if written else 0, batch.ts if written else 0, written, tuple(results)
         )

@@ -19,7 +19,7 @@ from devstate.engine.versions import Record
 from .payloads import KeyedPayload
 
 if TYPE_CHECKING:
-    from devstate.engine.batch import Batch, Entry, Install
+    from devstate.engine.batch import Batch
     from devstate.engine.context import Context
 
 __all__ = ["Kv", "KvEntry", "KvStore"]
@@ -95,7 +95,6 @@ class _PutFor(Operation):
     """Write a value that expires."""
 
     __slots__ = ("_key", "_store", "_ttl", "_value")
-    blind = True
 
     def __init__(self, store: KvStore, key: str, value: bytes, ttl: int) -> None:
         self._store = store
@@ -103,14 +102,11 @@ class _PutFor(Operation):
         self._value = value
         self._ttl = ttl
 
-    def entry(self, run: bytes, cv: int, ts: int) -> tuple[Entry, Install, int]:
-        key, value, expires = self._key, self._value, ts + self._ttl
-        payload = _pack((run, key, cv, ts, _raw(value), expires))
-        return (PUT, payload), (self._store, key, (cv, value, ts, expires, None)), cv
-
     def stage(self, batch: Batch) -> int:
-        entry, install, cv = self.entry(batch.run, batch.cv, batch.ts)
-        batch.add(*entry, *install)
+        key, value, cv, ts = self._key, self._value, batch.cv, batch.ts
+        expires = ts + self._ttl
+        payload = _pack((batch.run, key, cv, ts, _raw(value), expires))
+        batch.add(PUT, payload, self._store, key, (cv, value, ts, expires, None))
         return cv
 
 

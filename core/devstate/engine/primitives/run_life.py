@@ -164,7 +164,9 @@ class EndRun(Operation):
         siblings = {primitive.name: primitive for primitive in store.siblings or ()}
         events = siblings.get("events")
         count = (
-            batch.length(events) + sum(p is events for p, _, _ in batch.installs) if events is not None else 0
+            batch.length(events) + sum(change[2] is events for change in batch.changes)
+            if events is not None
+            else 0
         )
         payload = _pack(
             (run, None, cv, ts, self._status, self._reason, count, (book.tx_count if book else 0) + 1)
