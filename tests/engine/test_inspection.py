@@ -7,6 +7,7 @@ import hashlib
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -197,6 +198,30 @@ def test_the_fields_of_an_entry_stand_where_the_format_puts_them():
     outer = [field for field in entry_fields(entry) if not field.depth]
     assert [field.start for field in outer[1:]] == [field.end for field in outer[:-1]]
     assert (outer[0].start, outer[-1].end) == (0, len(entry))
+
+
+@pytest.mark.parametrize(
+    ("payload", "head"),
+    [
+        ([b"r" * 16, "k", 3, 4, "more"], (b"r" * 16, "k", 3, 4)),
+        ([b"r" * 16, 7, 3, 4], (b"r" * 16, 7, 3, 4)),
+        ([b"r" * 16, None, 3, 4, {"a": [1]}], (b"r" * 16, None, 3, 4)),
+        (["no run", "k", 3, 4], (None, "k", 3, 4)),
+        ([b"r", 1.5, "3", 4.0], (b"r", None, None, None)),
+        ([b"r", [1], None, -4], (b"r", None, None, -4)),
+        ([b"r", "k", 3], (None, None, None, None)),
+        ({"cv": 3}, (None, None, None, None)),
+        (5, (None, None, None, None)),
+    ],
+)
+def test_the_head_of_an_entry_is_what_can_be_told_of_it(payload: object, head: tuple[object, ...]):
+    for tail in (b"", b"\x01"):  # bytes behind the payload: no part of it can be believed
+        entry = encode_entry(0x70, (9).to_bytes(8, "little") + SALT, msgspec.msgpack.encode(payload) + tail)
+        found = entry_head(entry)
+        expected = (None,) * 4 if tail else head
+        assert (found.run, found.key, found.cv, found.ts) == expected
+        assert found.sequence == 9
+        assert entry_head(entry[:-6] + entry[-4:]).sequence == 9
 
 
 def test_an_unknown_type_is_told_by_its_number(tmp_path):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import tui_database as databases
 from devstate.engine import Database
+from devstate.engine.envelope import encode_entry
 from devstate.engine.inspection import SegmentIndex, SnapshotVerdict, look_at
 from devstate.engine.segments import Segment
 from devstate.errors import InputUnreadable, UsageError
@@ -43,6 +45,23 @@ def model_of(db: Path) -> WalModel:
 
 def never() -> bool:
     return False
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ([3, 1_700_000_000_000_000, 1, 0, bytes(16), 7], "1 entry, 11-14 22:13:20"),
+        ([3, 1_700_000_000_000_000, 2, 0, bytes(16), 7, "later"], "2 entries, 11-14 22:13:20"),
+        ([3, 1_700_000_000_000_000, 2, 0, b"short", 7], "2 entries, 11-14 22:13:20"),
+        ([3, "never", -1, 0, bytes(16), 7], '-1 entries, r"'),
+        ([3], "? entries, "),
+        ("no marker", "? entries, "),
+    ],
+)
+def test_what_a_marker_says_whatever_is_in_it(tmp_path, payload, words):
+    model = model_of(databases.sound(tmp_path / "db", runs=1, puts=1))
+    entry = encode_entry(0x00, bytes(16), msgspec.msgpack.encode(payload))
+    assert model.what(entry, 0) == words
 
 
 def test_what_entries_say(tmp_path):

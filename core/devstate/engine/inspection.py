@@ -17,6 +17,7 @@ from .identity import read_clean, read_small
 from .inspection_fields import (
     Field,
     describe_entry,
+    entry_content,
     entry_fields,
     entry_head,
     known_types,
@@ -46,6 +47,7 @@ __all__ = [
     "SnapshotVerdict",
     "describe_entry",
     "describers",
+    "entry_content",
     "entry_fields",
     "entry_head",
     "judge_snapshot",

@@ -19,6 +19,7 @@ __all__ = [
     "EntryHead",
     "Field",
     "describe_entry",
+    "entry_content",
     "entry_fields",
     "entry_head",
     "known_types",
@@ -96,6 +97,18 @@ class EntryHead(msgspec.Struct, frozen=True):
     ts: int | None = None
 
 
+class _UsualHead(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a payload begins with that is as it must be."""
+
+    run: bytes
+    key: str | int | None
+    cv: int
+    ts: int
+
+
+_usual_head = msgspec.msgpack.Decoder(_UsualHead).decode
+
+
 def type_name(entry_type: int) -> str:
     """`KvPut`, or `type 0x70` for one that this program does not know."""
     return _NAMES.get(entry_type) or f"type 0x{entry_type:02X}"
@@ -119,6 +132,12 @@ def entry_head(data: bytes) -> EntryHead:
     """The head of the entry in these bytes, whatever they are. Never raises."""
     sequence = int.from_bytes(data[6:14], "little")
     kind = data[4] if len(data) > 4 else 0xFF
+    if kind >= 0x10:
+        try:
+            usual = _usual_head(data[22:-4])
+            return EntryHead(sequence, usual.run, usual.key, usual.cv, usual.ts)
+        except _UNDECODABLE:
+            pass  # what there is of it is found out one by one
     try:
         parts = _raws(data[22:-4])
         if kind == 0x00:
@@ -171,15 +190,23 @@ def describe_entry(data: bytes, lsn: int, primitives: Primitives) -> dict[str, A
         "cv": head.cv,
         "ts": head.ts,
     }
+    content, fault = entry_content(data, lsn, primitives)
+    if fault:
+        told["fault"] = fault
+    return {**told, "content": content}
+
+
+def entry_content(data: bytes, lsn: int, primitives: Primitives) -> tuple[dict[str, Any], str]:
+    """The content of the entry in these bytes as its kind tells it; or its elements, and why its kind cannot ("" for
+    a kind that is not known)."""
+    kind, fault = data[4], ""
     handler = primitives.handler(kind)
     if handler is not None:
         try:
-            entry = WalEntry(kind, data[5], data[6:22], data[22:-4], lsn)
-            return {**told, "content": jsonable(handler.describe(entry))}
+            return jsonable(handler.describe(WalEntry(kind, data[5], data[6:22], data[22:-4], lsn))), ""
         except Exception as error:  # whatever a kind raises for a payload that it cannot read
-            told["fault"] = f"{type(error).__name__}: {error}"
-    content = {field.name: field.value for field in _elements(data, kind)}
-    return {**told, "content": content}
+            fault = f"{type(error).__name__}: {error}"
+    return {field.name: field.value for field in _elements(data, kind)}, fault
 
 
 def _elements(data: bytes, kind: int) -> list[Field]:

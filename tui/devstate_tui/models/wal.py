@@ -6,14 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from devstate.engine.framing import decode_commit
 from devstate.engine.inspection import (
     Damage,
     Mark,
     SegmentIndex,
     describe_entry,
     describers,
+    entry_content,
     entry_fields,
     entry_head,
+    moment_text,
     reason_in_words,
     type_name,
 )
@@ -147,12 +150,11 @@ class WalModel:
         kind = data[4]
         if kind < 0x10:
             return _marker_words(data)
-        head = entry_head(data)
         if len(data) > _MOST_DECODED:
+            head = entry_head(data)
             key = "" if head.key is None else f"{head.key} "
             return visible(f"{key}({fitting_bytes(len(data))})")
-        told = describe_entry(data, lsn, self._kinds)["content"]
-        return _content_words(told)
+        return _content_words(entry_content(data, lsn, self._kinds)[0])
 
     def fields(self, row: int) -> tuple[Field, ...]:
         """The named bytes of a row; of a region all its bytes as one."""
@@ -263,6 +265,9 @@ def fitting_bytes(count: int) -> str:
 
 
 def _marker_words(data: bytes) -> str:
+    if data[4] == 0x00 and not isinstance(marker := decode_commit(data[22:-4]), str):
+        when = moment_text(marker.ts)[5:19].replace("T", " ")
+        return f"{marker.n} {'entry' if marker.n == 1 else 'entries'}, {when}"
     told = {field.name: field.value for field in entry_fields(data) if field.depth}
     if data[4] == 0x00:
         count = told.get("n", "?")
