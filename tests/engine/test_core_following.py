@@ -17,7 +17,13 @@ from devstate.engine.builtin import builtin_registry
 from devstate.engine.commit import Committer
 from devstate.engine.commit_parts import Position
 from devstate.engine.database import Database
-from devstate.engine.errors import ConflictError, DurabilityError, EngineError, WalCorruptionError
+from devstate.engine.errors import (
+    ConflictError,
+    DatabaseClosed,
+    DurabilityError,
+    EngineError,
+    WalCorruptionError,
+)
 from devstate.engine.following import Follower, Stranded
 from devstate.engine.layout import history_folder, segment_name, wal_folder
 from devstate.engine.segments import list_segments
@@ -366,6 +372,19 @@ def test_the_lock_is_given_back_whatever_happens(path: Path) -> None:
             assert other.committer.write_obstacle is not None
         else:
             assert one.kv.get(A, "x") == 2
+
+
+def test_a_closed_database_touches_no_lock_of_others(path: Path) -> None:
+    files = FaultyFiles(OS)
+    db = sharing(path, files)
+    db.begin_run(A)
+    db.close()
+    calls = files.counts["*"]
+    with pytest.raises(DatabaseClosed):
+        db.kv.put(A, "x", 1)
+    with pytest.raises(DatabaseClosed):
+        db.transact(A, lambda tx: tx.kv.put("x", 1))
+    assert files.counts["*"] == calls
 
 
 def leave_behind(one: Database, other: Database, *, rounds: int = 4) -> None:

@@ -44,7 +44,12 @@ TESTS: dict[str, tuple[str, ...]] = {
     "snapshot_file": ("test_core_limits", "test_snapshot_file", "test_core_reading"),
     "snapshot_writing": ("test_core_snapshots", "test_snapshot_file"),
     "snapshot_reading": ("test_core_snapshots", "test_snapshot_file"),
-    "snapshotting": ("test_core_snapshots", "test_snapshot_beside_deletion", "test_checking"),
+    "snapshotting": (
+        "test_core_snapshots",
+        "test_snapshot_beside_deletion",
+        "test_review_commit",
+        "test_checking",
+    ),
     "recovery": ("test_core_recovery", "test_core_following", "test_attacks"),
     "recovery_base": ("test_core_recovery", "test_core_snapshots"),
     "identity": ("test_core_recovery",),
