@@ -64,8 +64,12 @@ def db_option(function: F) -> F:
 
 
 def place_of(call: Invocation, db: str | None) -> Place:
-    """Where the database of this call is, whether it exists or not. Raises WorkspaceNotFound."""
+    """Where the database of this call is, whether it exists or not. Raises WorkspaceNotFound, UsageError."""
     if db is not None:
+        if not db:  # an unset variable of a script must not mean the folder that it happens to be in
+            raise UsageError(
+                "--db names no folder", remedy="Name the folder of a database, or leave --db out."
+            )
         return Place(os.path.abspath(db), None)
     from devstate.workspace import find_root
     from devstate.workspace.places import STORE

@@ -20,7 +20,7 @@ from devstate.findings import shortened
 from .screen import Screen
 from .shown_values import Veil, moment
 
-__all__ = ["Dump", "entry_document", "entry_lines", "heading"]
+__all__ = ["Dump", "entry_document", "entry_lines", "heading", "holds_entries"]
 
 _any = msgspec.msgpack.Decoder().decode
 _UNREADABLE = (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError)
@@ -88,14 +88,18 @@ class Dump:
 
     def summary(self) -> str:
         """One line on all of it."""
-        told = f"{self.entries:,} entries, {self.commits:,} commits"
+        told = f"{_counted(self.entries, 'entry', 'entries')}, {_counted(self.commits, 'commit', 'commits')}"
         if self.damaged:
-            told += (
-                f"; {self.damaged:,} damaged places before the last commit (`devstate db check` judges them)"
-            )
+            places = _counted(self.damaged, "damaged place", "damaged places")
+            told += f"; {places} before the last commit (`devstate db check` judges them)"
         if self._at_the_end:
             told += f"; an unfinished tail: {reason_in_words(self._tail_reason)}"
         return told
+
+
+def holds_entries(data: bytes) -> bool:
+    """Whether there is any intact entry in bytes that may be no segment at all."""
+    return any(isinstance(item, ListedEntry) and item.crc_ok for item in scan_entries(data, 0, salt=None))
 
 
 def heading() -> str:
@@ -203,3 +207,7 @@ def _hex(data: bytes, hidden: set[int]) -> Iterator[str]:
         digits = " ".join("**" if at in hidden else f"{byte:02x}" for at, byte in row)
         letters = "".join("*" if at in hidden else chr(byte) if 32 <= byte < 127 else "." for at, byte in row)
         yield f"{'':>14}{start:06x}  {digits:<47}  {letters}"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

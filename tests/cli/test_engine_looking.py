@@ -331,3 +331,27 @@ def test_control_characters_and_secrets_of_the_data_are_not_printed(demo: Path, 
             assert secret not in shown and secret.encode().hex() not in shown
             if options == () and line[-1] != "json-patch":
                 assert HMAC not in shown
+
+
+@pytest.mark.parametrize("line", [*LOOKING, ("run", "begin", "--yes"), ("db", "recover", "--yes")])
+def test_an_empty_name_is_no_folder(line: tuple[str, ...], tmp_path: Path, call: Call) -> None:
+    said = call(*line, "--db", "", cwd=tmp_path)
+    assert said.status == 2 and "--db" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wal_dump_of_a_file_that_is_no_log(store: Path, tmp_path: Path, call: Call) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("not a log " * 40, "utf-8")
+    said = call("wal", "dump", other)
+    assert said.status == 3 and said.out == "" and "no entry of a log" in said.err
+    assert call("--json", "wal", "dump", other).document["error"]["code"] == "INPUT_UNREADABLE"
+    copy = tmp_path / "copy.bin"
+    copy.write_bytes(b"junk" + min((store / "wal").iterdir()).read_bytes())
+    assert "RunCreate" in call("wal", "dump", copy).out
+
+
+def test_one_place_is_one_place(store: Path, call: Call) -> None:
+    damage(segment_of(store), 400)
+    said = call("wal", "dump")
+    assert said.status == 1 and "; 1 damaged place before" in said.err

@@ -27,8 +27,8 @@ _LONG_HEX = re.compile("(?:(?<=^…)[0-9A-Fa-f]{17,}|[0-9A-Fa-f]{17,}(?=…$)|[0
     "search",
     examples=("devstate search baseline", "devstate search 'model plan' --run last --limit 5 --json"),
     help=(
-        "Find records by the words in them: keys, values, documents, events, cells, spans and the runs "
-        "themselves; the best match first."
+        "Find records by the words in them: values of keys, documents by path and value, events, cells, spans and "
+        "the runs themselves; the best match first. The names of keys and documents are not searched."
     ),
 )
 @click.argument("text", metavar="TEXT")

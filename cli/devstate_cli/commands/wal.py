@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from devstate.errors import UsageError
+from devstate.errors import InputUnreadable, UsageError
 from devstate_cli.command import CommandGroup, command, invocation_of
 from devstate_cli.databases import db_option, place_of, require_database
 from devstate_cli.invocation import Invocation
@@ -87,10 +87,16 @@ def _pieces(
     from devstate.durable import kind_of, read_bounded
     from devstate.engine.layout import parse_segment_name
     from devstate.engine.segments import SegmentReader
+    from devstate_cli.wal_lines import holds_entries
 
     if file is not None and db is None and (os.sep in file or kind_of(file) is not None):
         data = read_bounded(file, limit=_NO_LIMIT).data
-        yield parse_segment_name(os.path.basename(file)) or 0, len(data), lambda: data
+        start = parse_segment_name(os.path.basename(file))
+        if start is None and data and not holds_entries(data):
+            raise InputUnreadable(
+                f"{file} holds no entry of a log", path=file, remedy="`devstate db info` lists the segments."
+            )
+        yield start or 0, len(data), lambda: data
         return
     place = place_of(call, db)
     require_database(place)

@@ -291,6 +291,6 @@ CODES: dict[str, Code] = {
     "RUN_ORPHANED": Code(
         Class.INFORMATION,
         "a run was begun and not ended, and its process is gone",
-        "Resume it, or end it, with `devstate run`.",
+        "End it with `devstate run end` or `devstate run abort`, or resume it from its program (`resume_run`).",
     ),
 }
