@@ -241,6 +241,8 @@ def test_commits_that_vanished_after_a_clean_close_are_lost_data(tmp_path: Path)
     assert (report.reason, report.lsn, report.end_lsn, report.last_cv) == ("vanished", ends[2], ends[2], 3)
     assert (report.commits_destroyed, report.destroyed_cvs, report.bytes_cut) == (2, (4, 5), 10)
     assert report.intact_commits_cut == 0
+    # To the last word about the data; what to do stands in the remedy.
+    assert caught.value.message.endswith("Opening up to commit 3 sets 10 bytes aside.")
     assert (report.segment, report.offset) == (str(segment), ends[2])
     again = database(tmp_path, recovery=PREFIX)
     assert (again.last_cv, again.recovery.committed_lost) == (3, 2)
