@@ -10,7 +10,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.timer import Timer
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from devstate.errors import DevStateError
 from devstate.findings import visible
@@ -25,8 +24,8 @@ from devstate_tui.models.runs import (
     replay_command,
     step_document,
 )
+from devstate_tui.screens.database_view import DatabaseView
 from devstate_tui.screens.no_database import no_database
-from devstate_tui.screens.view import View
 from devstate_tui.services.run_reader import RunDetail, RunReader
 from devstate_tui.widgets.filter_bar import FilterBar
 from devstate_tui.widgets.row_list import NoRows, RowHeading, RowList, RowSource
@@ -37,7 +36,6 @@ from .rows import AboutSource, RunSource, SpanSource, StepSource
 
 if TYPE_CHECKING:
     from devstate.engine.primitives.runs import RunMetadata
-    from devstate.workspace import Reading
 
 __all__ = ["RunsScreen"]
 
@@ -60,7 +58,7 @@ class RunFilterBar(FilterBar, inherit_bindings=False):
         return parse_run_filter(text)
 
 
-class RunsScreen(View):
+class RunsScreen(DatabaseView):
     """The runs of a database, followed without a lock while others write them."""
 
     MODE = "runs"
@@ -83,7 +81,6 @@ class RunsScreen(View):
         self.kind = "about"
         self.filter_text = ""
         self.chosen = RunFilter()
-        self._stale = False
         self._wanted: str | None = None
         self._detail: RunDetail | None = None
         self._resting: Timer | None = None
@@ -104,36 +101,9 @@ class RunsScreen(View):
 
     # -- readings ----------------------------------------------------------------------------------
 
-    def show(self, reading: Reading) -> None:
-        self._follow(self.app.db_folder)
-
-    def show_error(self, error: DevStateError) -> None:
-        """The workspace cannot be read; the database may well be."""
-        self._follow(self.app.db_folder)
-
-    def _follow(self, folder: str) -> None:
+    def follow(self, folder: str) -> None:
         self.reader = self.app.run_reader(folder)
-        self._read(self.reader)
-
-    def on_screen_resume(self) -> None:
-        if self._stale and self.reader is not None:
-            self._read(self.reader)
-
-    def _read(self, reader: RunReader) -> None:
-        wanted = self._wanted
-        self._stale = not self.is_current
-        if self._stale:
-            return
-
-        def run() -> None:
-            worker = get_current_worker()
-            reader.read(
-                wanted,
-                tell=lambda: self.post_message(RunsChanged(reader)),
-                cancelled=lambda: worker.is_cancelled,
-            )
-
-        self.run_worker(run, thread=True, group="runs", exclusive=True, exit_on_error=False)
+        self.read_in_thread(self.reader, self._wanted, RunsChanged)
 
     def on_runs_changed(self, message: RunsChanged) -> None:
         if message.reader is self.reader:
@@ -200,7 +170,7 @@ class RunsScreen(View):
         chosen = self._selected_id()
         if chosen is not None and chosen != self._wanted and self.reader is not None:
             self._wanted = chosen
-            self._read(self.reader)
+            self.follow(self.reader.root)
 
     def _show_detail(self, detail: RunDetail) -> None:
         other = self._detail is None or self._detail.run.run_id != detail.run.run_id

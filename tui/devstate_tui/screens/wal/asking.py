@@ -13,7 +13,7 @@ from devstate.errors import DevStateError
 from devstate.findings import visible
 from devstate_tui.models.wal import WalModel, fitting_bytes
 from devstate_tui.models.wal_files import HISTORY_DAMAGED, FileLine
-from devstate_tui.screens.view import View
+from devstate_tui.screens.database_view import DatabaseView
 from devstate_tui.widgets.row_list import RowList
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["AskingView"]
 _MOST_COPIED = 1 << 20
 
 
-class AskingView(View):
+class AskingView(DatabaseView):
     """What the WAL screen does about the selected entry, with a dialog in between."""
 
     reader: LogReader | None

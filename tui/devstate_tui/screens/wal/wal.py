@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
-from textual.worker import get_current_worker
 
 from devstate.errors import DevStateError
 from devstate.findings import visible
@@ -28,9 +25,6 @@ from .asking import AskingView
 from .filtering import Filtering, WalFilterBar
 from .headline import headline
 from .rows import EntrySource, FieldSource, FileSource
-
-if TYPE_CHECKING:
-    from devstate.workspace import Reading
 
 __all__ = ["WalScreen"]
 
@@ -69,7 +63,6 @@ class WalScreen(AskingView):
         self._chosen: int | None = None  # start LSN of the segment that the user chose; None: the last one
         self._begun = False
         self._touched = False
-        self._stale = False
         self._damaged = False
         self.following = True
         self._followed = 0  # the row that was last gone to because the end is followed
@@ -99,40 +92,12 @@ class WalScreen(AskingView):
 
     # -- readings ----------------------------------------------------------------------------------
 
-    def show(self, reading: Reading) -> None:
-        folder = self.app.db_folder
+    def follow(self, folder: str) -> None:
         if self.reader is None or self.reader.root != folder:
             if self.reader is not None:
                 self.reader.close()
             self.reader, self._begun = LogReader(folder), False
-        self.read_log()
-
-    def show_error(self, error: DevStateError) -> None:
-        """The workspace cannot be read; the database may well be."""
-        if self.reader is None:
-            self.reader = LogReader(self.app.db_folder)
-            self.read_log()
-
-    def on_screen_resume(self) -> None:
-        if self._stale:
-            self.read_log()
-
-    def read_log(self) -> None:
-        """Read what is new in the folder, in a thread; when it is shown again, where it is not shown now."""
-        reader, wanted = self.reader, self._chosen
-        self._stale = not self.is_current
-        if reader is None or self._stale:
-            return
-
-        def run() -> None:
-            worker = get_current_worker()
-            reader.read(
-                wanted,
-                tell=lambda: self.post_message(LogGrew(reader)),
-                cancelled=lambda: worker.is_cancelled,
-            )
-
-        self.run_worker(run, thread=True, group="wal", exclusive=True, exit_on_error=False)
+        self.read_in_thread(self.reader, self._chosen, LogGrew)
 
     def on_log_grew(self, message: LogGrew) -> None:
         if message.reader is self.reader:
@@ -316,7 +281,7 @@ class WalScreen(AskingView):
         self._begun = False
         self._touched = False
         self.following = start == last
-        self.read_log()
+        self.follow(self.app.db_folder)
 
     def go_to(self, row: int) -> None:
         """Select an entry, in all entries where the filter hides it."""
