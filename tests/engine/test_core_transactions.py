@@ -578,7 +578,7 @@ def test_what_becomes_visible_ends_where_the_device_is(tmp_path: Path) -> None:
 
     assert value() is None
     assert committer.cv == before + 3 and committer.visible == before
-    told = committer.log.syncing.on_advance
+    told = committer.log.on_durable
     told(ends[0] - 1)
     assert committer.visible == before
     told(ends[0])
@@ -829,7 +829,7 @@ def test_a_shut_database_shows_nothing_more(tmp_path: Path) -> None:
     db.close()
     assert committer.visible == -1
     committer._unsynced.append((1, 1))
-    log.syncing.on_advance(5)  # a sync that was under way
+    log.on_durable(5)  # a sync that was under way
     assert committer.visible == -1 and not committer._unsynced
     committer.sync_failed()
     with pytest.raises(DatabaseClosed):

@@ -101,7 +101,7 @@ class Committer:
         self.write_obstacle: Callable[[], EngineError] | None = None
         self.obstacle: Callable[[], EngineError] | None = None
         if log is not None:
-            log.syncing.on_advance = self._durable
+            log.on_durable = self._durable
             log.syncing.on_failure = self.sync_failed
 
     # -- reading ------------------------------------------------------------------------------------

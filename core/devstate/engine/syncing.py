@@ -18,10 +18,10 @@ class GroupSync:
 
     `sync` makes it so: it syncs, and returns the LSN up to which that counts; it raises DurabilityError, after
     which nothing is ever synced again, since the kernel may have dropped what it could not write.
-    `on_advance` is told each new `synced`, outside of the lock, by the thread that led; `on_failure` is called once.
+    `on_failure` is called once.
     """
 
-    __slots__ = ("_changed", "_failure", "_leading", "_lock", "_sync", "on_advance", "on_failure", "synced")
+    __slots__ = ("_changed", "_failure", "_leading", "_lock", "_sync", "on_failure", "synced")
 
     def __init__(self, synced: int, sync: Callable[[], int]) -> None:
         self.synced = synced
@@ -30,7 +30,6 @@ class GroupSync:
         self._changed = threading.Condition(self._lock)
         self._leading = 0  # the thread that syncs, 0 for none
         self._failure: DurabilityError | None = None
-        self.on_advance: Callable[[int], None] | None = None
         self.on_failure: Callable[[], None] | None = None
 
     def through(self, lsn: int) -> None:
@@ -83,8 +82,6 @@ class GroupSync:
                     self._failure = failure
                     self.synced = max(self.synced, reached)
                     self._changed.notify_all()
-        if self.on_advance is not None:
-            self.on_advance(self.synced)
 
 
 class Flusher:

@@ -42,6 +42,7 @@ class WalWriter:
         "_start",
         "broken",
         "end",
+        "on_durable",
         "room",
         "syncing",
     )
@@ -77,6 +78,8 @@ class WalWriter:
         self._path = os.path.join(self._folder, segment_name(start))
         self._fd = self._open(self._path)
         self.syncing = GroupSync(end, self._sync_now)
+        # Told how far the log is on the device, by each thread that waited for it.
+        self.on_durable: Callable[[int], None] | None = None
 
     @property
     def segment_start(self) -> int:
@@ -176,11 +179,9 @@ class WalWriter:
 
         Raises DurabilityError: then nobody knows what is, and the log takes nothing more.
         """
-        syncing = self.syncing
-        syncing.through(lsn)
-        if syncing.on_advance is not None:
-            # Whoever led the sync may not have told it yet, and the caller is to see what it waited for.
-            syncing.on_advance(lsn)
+        self.syncing.through(lsn)
+        if self.on_durable is not None:
+            self.on_durable(self.syncing.synced)
 
     def _sync_now(self) -> int:
         # The end before the descriptor: should the log rotate in between, the old segment was synced by that.
