@@ -109,12 +109,23 @@ class Texts:
 
 
 def everywhere(documents: int) -> tuple[list[str], str]:
-    """Documents that nearly all hold the same three words, and the query for them: the worst there is."""
+    """Documents that nearly all hold the same three words, and the query for them: most of them score alike."""
     rng = random.Random(SEED)
     texts = Texts(documents).documents
     common = ("alpha", "beta", "gamma")
     made = [" ".join((*(w for w in common if rng.random() < 0.97), *text.split()[3:])) for text in texts]
     return made, " ".join(common)
+
+
+def opposed(documents: int) -> tuple[list[str], str]:
+    """Documents that all hold the same three words, where the more of one the less of another: no early end."""
+    rng = random.Random(SEED)
+    made: list[str] = []
+    for text in Texts(documents).documents:
+        one, third = rng.choice((1, 5)), rng.randint(1, 3)
+        words = ["alpha"] * one + ["beta"] * (6 - one) + ["gamma"] * third
+        made.append(" ".join((*words, *text.split()[len(words) :])))
+    return made, "alpha beta gamma"
 
 
 def file_system(folder: Path) -> str:
