@@ -229,3 +229,13 @@ def test_kinds(tmp_path: Path) -> None:
     kinds = [kind_of(tmp_path / name) for name in ("file", ".", "link", "fifo", "none")]
     assert kinds == ["file", "folder", "symlink", "other", None]
     assert list_folder(tmp_path) == ("fifo", "file", "link")
+
+
+def test_a_close_that_fails_costs_nothing(tmp_path: Path) -> None:
+    """Nothing was written through the descriptor, and it is given back all the same."""
+    (tmp_path / "file").write_bytes(b"all of it")
+    files = FaultyFiles(OS, [Fault("close", 1, error=errno.EIO, lasting=True)])
+    with StableFile(tmp_path / "file", files=files) as file:
+        assert file.pread(9, 0) == b"all of it"
+    assert read_bounded(tmp_path / "file", files=files).data == b"all of it"
+    assert len(files.fired) == 2

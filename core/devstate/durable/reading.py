@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat as modes
+from contextlib import suppress
 from types import TracebackType
 
 import msgspec
@@ -132,7 +133,8 @@ class StableFile:
         """Give the descriptor back; more calls do nothing."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
-            self._files.close(fd)
+            with suppress(OSError):  # closed all the same, and nothing was written that could be lost
+                self._files.close(fd)
 
     def fileno(self) -> int:
         """The descriptor, for as long as the file is open."""

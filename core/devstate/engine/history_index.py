@@ -18,8 +18,7 @@ import os
 import sys
 import zlib
 from array import array
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from struct import Struct
 from typing import Final, Protocol
@@ -248,19 +247,13 @@ def _encoded(positions: Sequence[int]) -> bytes:
     return copied.tobytes()
 
 
-@contextmanager
-def _opened(path: str, files: Files) -> Generator[StableFile, None, None]:
+def _opened(path: str, files: Files) -> StableFile:
     try:
-        file = StableFile(path, limit=_NO_LIMIT, files=files)
+        return StableFile(path, limit=_NO_LIMIT, files=files)
     except InputMissing:
         raise _damaged("it is missing", "missing", path) from None
     except DevStateError as error:
         raise _damaged(error.message, "unreadable", path) from None
-    try:
-        yield file
-    finally:
-        with suppress(OSError):  # closed all the same, and nothing was written that could be lost
-            file.close()
 
 
 def _pread(file: StableFile, size: int, offset: int) -> bytes:

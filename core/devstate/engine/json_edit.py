@@ -11,9 +11,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from .errors import EngineLimitExceeded, JsonTypeError, PathError, ValueTypeError
+from .errors import JsonTypeError, PathError, ValueTypeError
 from .json_path import ARRAY_LIMIT, Path, as_path, short_place
-from .values import JSON_DEPTH, Value, decode_value, encode_checked
+from .values import JSON_DEPTH, Value, check_extent, decode_value, encode_checked
 
 __all__ = [
     "DELETE",
@@ -189,22 +189,8 @@ def check_document_limits(doc: Value, path: Path = ()) -> None:
 
 
 def _check_node(node: Value, level: int, place: Path) -> None:
-    if level > JSON_DEPTH:
-        raise EngineLimitExceeded(
-            f"the document would be nested deeper than {JSON_DEPTH}",
-            what="depth",
-            limit=JSON_DEPTH,
-            found=level,
-            position=short_place(place),
-        )
-    if isinstance(node, list) and len(node) > ARRAY_LIMIT:
-        raise EngineLimitExceeded(
-            f"an array would have {len(node)} elements, more than {ARRAY_LIMIT}",
-            what="array length",
-            limit=ARRAY_LIMIT,
-            found=len(node),
-            position=short_place(place),
-        )
+    told = "the document would be", "an array would have"
+    check_extent(node, place, level, JSON_DEPTH, ARRAY_LIMIT, told)
 
 
 def _read_op(op: Op) -> tuple[bool, Path]:

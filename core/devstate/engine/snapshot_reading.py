@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 import msgspec
@@ -120,7 +119,7 @@ def check_snapshot(path: str, files: Files = OS, *, salt: bytes | None = None) -
     `checksum`, `section`, `order`, `meta`, `end`, `counts`, `salt`, `name`, `unreadable`), UnsupportedFormat,
     and InputMissing or InputUnreadable where the file cannot be opened.
     """
-    with _opened(path, files) as file:
+    with StableFile(path, limit=_NO_LIMIT, files=files) as file:
 
         def fetch(size: int, offset: int) -> bytes:
             return _pread(file, size, offset)
@@ -139,7 +138,7 @@ def read_snapshot(path: str, *, salt: bytes | None = None, files: Files = OS) ->
 
     The sections are views of the one copy in memory. Records are for their primitive to decode.
     """
-    with _opened(path, files) as file:
+    with StableFile(path, limit=_NO_LIMIT, files=files) as file:
         size = file.size
         _check_header(lambda count, offset: _pread(file, count, offset), size, path)
         data = memoryview(_pread(file, size, 0))
@@ -165,16 +164,6 @@ def iter_records(section: bytes | memoryview, *, path: str = "the snapshot") -> 
         return iter(_RECORDS.decode(section))
     except _UNDECODABLE as error:
         raise snapshot_damage(f"a section cannot be taken apart: {error}", "section", path) from None
-
-
-@contextmanager
-def _opened(path: str, files: Files) -> Generator[StableFile, None, None]:
-    file = StableFile(path, limit=_NO_LIMIT, files=files)
-    try:
-        yield file
-    finally:
-        with suppress(OSError):  # closed all the same, and nothing was written that could be lost
-            file.close()
 
 
 def _pread(file: StableFile, size: int, offset: int) -> bytes:

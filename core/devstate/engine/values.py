@@ -7,7 +7,7 @@ also encode tuples, sets, dates and more, and integers up to u64; so every value
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeAlias, cast
 
 import msgspec
@@ -23,6 +23,7 @@ __all__ = [
     "VALUE_LIMIT",
     "Value",
     "check_event_type",
+    "check_extent",
     "check_key",
     "decode_value",
     "encode_checked",
@@ -246,26 +247,39 @@ def _members(node: Any, kind: type[object]) -> Iterator[tuple[Any, Any]]:
     return iter(node.items()) if kind is dict else enumerate(cast("list[Any]", node))
 
 
-def _check_container(node: Any, place: list[str | int], level: int, depth: int, longest: int) -> None:
+def check_extent(
+    node: Any,
+    place: Sequence[str | int],
+    level: int,
+    depth: int,
+    longest: int,
+    told: tuple[str, str] = ("the value is", "an array has"),
+) -> None:
+    """Raise EngineLimitExceeded where a container at that level, counted from 1, is too deep or an array too long.
+
+    `told` is how the two sentences of the error begin.
+    """
     if level > depth:
         raise EngineLimitExceeded(
-            f"the value is nested deeper than {depth}",
+            f"{told[0]} nested deeper than {depth}",
             what="depth",
             limit=depth,
             found=level,
             position=short_place(place),
         )
-    kind = _type_of(node)
-    if kind is list:
-        length = len(node)
-        if length > longest:
-            raise EngineLimitExceeded(
-                f"an array has {length} elements, more than {longest}",
-                what="array length",
-                limit=longest,
-                found=length,
-                position=short_place(place),
-            )
+    if _type_of(node) is list and len(node) > longest:
+        raise EngineLimitExceeded(
+            f"{told[1]} {len(node)} elements, more than {longest}",
+            what="array length",
+            limit=longest,
+            found=len(node),
+            position=short_place(place),
+        )
+
+
+def _check_container(node: Any, place: list[str | int], level: int, depth: int, longest: int) -> None:
+    check_extent(node, place, level, depth, longest)
+    if _type_of(node) is list:
         return
     for key in node:
         if type(key) is not str:
