@@ -123,7 +123,7 @@ def waited(attempt: Callable[[], T], wait: float) -> T:
         try:
             return attempt()
         except DatabaseLocked:
-            if time.monotonic() >= until:
+            if not time.monotonic() < until:  # so that a wait of NaN ends
                 raise
         time.sleep(0.05)
 

@@ -93,9 +93,17 @@ def test_abort_and_the_other_ends(store: Path, call: Call) -> None:
     assert call("run", "end", "nobody", "--yes").status == 3
 
 
-@pytest.mark.parametrize("metadata", ["{", "[1]", '{"n": 99999999999999999999}'])
+NOT_METADATA = ["{", "[1]", '{"n": 99999999999999999999}', '{"n": NaN}', '{"n": 1e999}', '{"n": 1, "n": 2}']
+
+
+@pytest.mark.parametrize("metadata", [*NOT_METADATA, "[" * 100_000])
 def test_metadata_that_is_none_is_wrong_use(metadata: str, demo: Path, call: Call) -> None:
     assert call("run", "begin", "--metadata", metadata, "--yes").status == 2
+
+
+def test_a_wait_that_is_no_number_of_seconds_ends(store: Path, call: Call) -> None:
+    with Database.open(store):
+        assert call("run", "begin", "--wait", "nan", "--yes").status == 6
 
 
 def test_ending_needs_a_database(demo: Path, call: Call) -> None:

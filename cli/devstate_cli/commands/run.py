@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from math import isfinite
 from typing import Any
 
 import click
@@ -292,13 +293,30 @@ def _metadata(text: str | None) -> Mapping[str, Any]:
     if text is None:
         return {}
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise UsageError(
-            f"--metadata is not JSON: {error}", remedy='Give an object, like \'{"commit": "abc"}\'.'
+            f"--metadata is not JSON: {why}", remedy='Give an object, like \'{"commit": "abc"}\'.'
         ) from None
     if not isinstance(value, dict):
         raise UsageError(
             "--metadata is not a JSON object", remedy='Give an object, like \'{"commit": "abc"}\'.'
         )
     return value
+
+
+def _no_number(word: str) -> Any:
+    raise ValueError(f"{word} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    return number if isfinite(number) else _no_number(digits)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        raise ValueError("a member stands twice in one object")
+    return told
