@@ -486,6 +486,20 @@ DEFECTS: tuple[Defect, ...] = (
         ("engine/test_shared_mode.py",),
     ),
     Defect(
+        "a transaction goes on over the commits that a writer skipped",
+        "engine/reloading.py",
+        "    committer.floor = end.last_cv  # no version before it is there any more\n",
+        "",
+        ("engine/test_core_following.py",),
+    ),
+    Defect(
+        "an orphaned run stays one though its owner resumed it",
+        "engine/primitives/run_life.py",
+        '    return RESUMED if changes.get("status") == "active" else None\n',
+        "    return None\n",
+        ("engine/test_unowned_runs.py",),
+    ),
+    Defect(
         "an archived run takes tags",
         "engine/primitives/run_life.py",
         '        elif fields["status"] == "archived":\n',
