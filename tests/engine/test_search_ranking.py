@@ -135,11 +135,19 @@ def test_rounding_hides_no_document(parts: list[dict[int, float]], k: int) -> No
 
 
 def test_a_document_whose_lighter_weight_is_rounded_away_is_found() -> None:
-    # All score 1e16: in the second column the first key stands behind forty others that are heavier.
-    heavy = dict.fromkeys(range(41), 1e16)
-    light = {**dict.fromkeys(range(1, 41), 1.0), 0: 0.5}
+    # Every score is 1e16. 40 is the first of those let in, and stands last in the one column, late in the other.
+    light = {**dict.fromkeys(range(50, 91), 1.0), 40: 0.5}
+    heavy = dict.fromkeys(range(100), 1e16)
     columns = [column(part, ordered=True) for part in (light, heavy)]
-    assert top(columns, 1, accept=None, expired=lambda: False).hits == [(1e16, 0)]
+    assert top(columns, 1, accept=lambda key: key >= 40, expired=lambda: False).hits == [(1e16, 40)]
+
+
+def test_a_lesser_key_of_the_same_score_is_found_behind_both_fronts() -> None:
+    # 100 scores 2.0 and is met at once; 90 does too, by other weights, and 40 documents stand before it in each column.
+    first = {100: 1.5, 90: 1.0, **dict.fromkeys(range(40), 1.0)}
+    second = {100: 0.5, 90: 1.0, **dict.fromkeys(range(40, 80), 1.0)}
+    columns = [column(part, ordered=True) for part in (first, second)]
+    assert top(columns, 1, accept=None, expired=lambda: False).hits == [(2.0, 90)]
 
 
 @settings(max_examples=60, deadline=None)
