@@ -182,17 +182,18 @@ def info_lines(page: InfoPage, screen: Screen) -> Iterator[str]:
         yield from _report_lines(result.corruption, screen)
     if page.below:
         yield ""
-        yield from below_lines(page.below, look.root, screen)
+        yield from below_lines(page.below, look.root, screen, whole=result.corruption is None)
 
 
-def below_lines(faults: Sequence[Defect], root: str, screen: Screen) -> Iterator[str]:
-    """What is wrong below the snapshot, and what that means."""
+def below_lines(faults: Sequence[Defect], root: str, screen: Screen, *, whole: bool = True) -> Iterator[str]:
+    """What is wrong below the snapshot, and what that means; `whole` where nothing is above it."""
     for fault in faults[:_MOST]:
         yield f"  {screen.paint('✘', 'bad')} {visible(_fault_in_words(fault, root))}"
     if len(faults) > _MOST:
         yield f"  ... and {len(faults) - _MOST:,} more"
     arrow = screen.paint("→", "look")
-    yield f"  {arrow} The present state is whole without it; runs that wrote there cannot be replayed."
+    if whole:
+        yield f"  {arrow} The present state is whole without it; runs that wrote there cannot be replayed."
     yield f"  {arrow} `devstate db check` shows all damage."
 
 

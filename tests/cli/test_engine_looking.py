@@ -232,6 +232,11 @@ def test_db_info_names_what_is_gone_below_the_snapshot(store: Path, call: Call) 
     repair = call("db", "recover", "--on-corruption", "read_only")
     assert repair.status == 0 and "opens whole" not in repair.out and fault["message"] in repair.out
     assert files_of(store) == before
+    for live in (store / "wal").glob("*.wal"):
+        live.unlink()
+    both = call("db", "info")
+    assert both.status == 1 and "✘ DAMAGED" in both.out and "the file is empty" in both.out
+    assert "whole" not in both.out, "the snapshot alone is not what was promised"
 
 
 def lines_of(said: Run) -> list[dict[str, Any]]:
