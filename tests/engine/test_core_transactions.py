@@ -672,6 +672,29 @@ def test_an_interrupt_while_a_commit_is_installed_changes_nothing_of_it(
             assert again.digest() == digest and again.last_cv == cv + 2
 
 
+def test_readers_are_told_of_what_is_installed_in_part_or_leaves_no_trace() -> None:
+    """Neither of which they could tell from the version of a record that they find."""
+    with Database.open(owner=None) as db:
+        run = db.begin_run()
+        committer: Any = db.committer
+        kv = next(primitive for primitive in committer.primitives if primitive.name == "kv")
+        install, told = kv.install, list[bool]()
+
+        def watched(*given: Any) -> None:
+            told.append(committer.installing)
+            install(*given)
+
+        kv.install = watched
+        db.kv.put(run, "k", 1)
+        db.kv.delete(run, "k")
+        with db.transaction(run) as tx:
+            tx.kv.put("k", 1)
+            tx.kv.put("l", 1)
+        db.kv.put(run, "k", 2)
+        assert told == [False, True, True, True, False]
+        assert not committer.installing
+
+
 def test_interrupts_without_end_and_faults_of_installing_end_all_writing(tmp_path: Path) -> None:
     for number, fault in enumerate((Interrupt, RuntimeError)):
         db = opened(OS, str(tmp_path / str(number)), owner=None)

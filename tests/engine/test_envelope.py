@@ -78,7 +78,7 @@ def test_every_flipped_bit_is_a_defect():
     ],
 )
 def test_reasons(data: bytes, reason: str):
-    assert decode_entry(data, 0, len(data), 0) == reason
+    assert decode_entry(data, 0, len(data), 0) == reason == envelope.defect_at(data, 0, len(data))
 
 
 def test_the_longest_entry_and_one_byte_more():

@@ -59,6 +59,18 @@ EQUIVALENT: dict[_Key, str] = dict(
             "_LONGEST_ARRAY_HEADER: Final = 5",
             "5 to 6",
         ),
+        *_all(
+            _BLOCK,
+            "segments",
+            "more = max(needed - left, 3 * len(data), _together(positions, place))",
+            *("3 to 4", "3 to 2"),
+        ),
+        *_all(
+            "nothing is read yet, so each of these is set anew before it is looked at",
+            "segments",
+            'data, start, exhausted = b"", 0, False  # what was read last, and whether its segment ends with it',
+            *("0 to 1", "0 to -1", "False to True"),
+        ),
         *_all(_TASTE, "commit", "_SETTLING_ATTEMPTS: Final = 100", "100 to 101", "100 to 99"),
         *_all(
             _TASTE,
@@ -74,6 +86,18 @@ EQUIVALENT: dict[_Key, str] = dict(
         ),
         *_all(_TASTE, "timeline", "_RECORD_BYTES = 120", "120 to 121", "120 to 119"),
         *_all(_TASTE, "timeline", "self._interval *= 2", "2 to 3"),
+        *_all(
+            "how far apart checkpoints are: the steps are the same",
+            "timeline",
+            "self._interval = isqrt(max(total - 1, 0)) + 1",
+            *("- to +", "1 to 2", "1 to 0", "0 to 1", "1 to 2 (2)"),
+        ),
+        *_all(
+            "settling fails only where that broke the log, and a log in memory never does",
+            "commit",
+            'self.fail(log.broken if log is not None and log.broken else "the log could not be mended")',
+            "and to or",
+        ),
         *_all(
             "an estimate of memory, off by one record",
             "timeline",

@@ -53,7 +53,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "recovery": ("test_core_recovery", "test_core_following", "test_attacks"),
     "recovery_base": ("test_core_recovery", "test_core_snapshots"),
     "identity": ("test_core_recovery",),
-    "repair": ("test_core_recovery", "test_faults_engine"),
+    "repair": ("test_core_recovery", "test_review_log", "test_faults_engine"),
     "replay": ("test_core_reading", "test_replay"),
     "timeline": ("test_core_reading", "test_timeline"),
     "commit": (
