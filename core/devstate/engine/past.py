@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
@@ -219,6 +219,10 @@ class _EachTime:
     def transaction(self, lsn: int) -> Transaction:
         with self._history() as source:
             return source.transaction(lsn)
+
+    def transactions(self, positions: Sequence[int]) -> Iterator[Transaction]:
+        with self._history() as source:
+            yield from source.transactions(positions)
 
     def opened(self) -> AbstractContextManager[HistorySource]:
         return self._history()
