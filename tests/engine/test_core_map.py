@@ -71,7 +71,7 @@ def test_entries_make_records_and_delete_them() -> None:
 def test_superseded_versions_are_kept_for_older_readers() -> None:
     tally = applied(made(), entry("a", 1, 1), entry("gone", 1, 1))
     versions = tally.versions
-    versions.enter(1)
+    versions.enter("reader", 1)
     applied(tally, entry("a", 2, 2), entry("new", 2, 1), entry("gone", 2, kind=0x81), entry("a", 3, 3))
     assert [record[0] for record in versions.chained] == [2, 2, 3]
     assert {key: record[0] for key, record in tally.live(RUN, 1)} == {"a": 1, "gone": 1}
@@ -82,7 +82,7 @@ def test_superseded_versions_are_kept_for_older_readers() -> None:
     assert sorted(tally.view(RUN, 1)) == ["a", "gone"]
     assert serialized(tally, 1) == [[RUN, "a", 1, 101, [1]], [RUN, "gone", 1, 101, [1]]]
     assert serialized(tally, 2) == [[RUN, "a", 2, 102, [2]], [RUN, "new", 2, 102, [1]]]
-    versions.leave(1, 3)
+    versions.leave("reader", 3)
     assert not versions.chained and not versions.tombstones and not versions.linking
     assert tally.latest(RUN, "a") == (3, encode([3]), 103, None, None)
     assert "gone" not in tally.maps[RUN]

@@ -412,7 +412,7 @@ def test_what_another_process_committed_is_noted_too(engine: MiniEngine, plan: J
     engine.follow()
     store: Any = engine.twin.named("json")
     start = engine.committer.cv
-    engine.twin.versions.enter(start)
+    engine.twin.versions.enter("reader", start)
     plan.set("plan", "$.n", 2)
     engine.follow()
     assert store.check_read(RUN, "plan", start, [("goal",)], start) is None
@@ -421,7 +421,7 @@ def test_what_another_process_committed_is_noted_too(engine: MiniEngine, plan: J
     store.check_write(RUN, "plan", [("goal",)], start)
     with pytest.raises(ConflictError):
         store.check_write(RUN, "plan", [("n",)], start)
-    engine.twin.versions.leave(start, start + 1)
+    engine.twin.versions.leave("reader", start + 1)
 
 
 def test_changes_that_were_not_noted_conflict_as_a_whole(engine: MiniEngine, plan: Json) -> None:
@@ -458,7 +458,7 @@ def test_a_deleted_run_takes_its_notes_along(engine: MiniEngine, plan: Json) -> 
 
 def test_a_commit_whose_paths_are_not_told_wrote_the_whole(engine: MiniEngine, plan: Json) -> None:
     store: Any = engine.primitives.named("json")
-    store.versions.enter(1)
+    store.versions.enter("reader", 1)
     store.install(RUN, "plan", (2, b"\xc0", 9, (2, 1), None))
     assert store.check_read(RUN, "plan", 1, [("goal",)], 1) == 2
 

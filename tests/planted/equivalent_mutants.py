@@ -155,7 +155,7 @@ EQUIVALENT: dict[_Key, str] = dict(
         *_all(
             "the versions of a database that is closed, where this is -1: none is of a commit before 1",
             "snapshotting",
-            "primitives.versions.leave(cv, max(committer.visible, 0))",
+            "primitives.versions.leave(reader, max(committer.visible, 0))",
             "0 to -1",
         ),
         *_all("any negative number is no descriptor", "following", "self._fd = -1", "1 to 2"),

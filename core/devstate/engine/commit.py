@@ -87,8 +87,8 @@ class Committer:
         # Whether some records of a commit are in place and others are not yet.
         self.installing = False
         self.flusher: Flusher | None = None
-        # By thread: its open transaction, and the commit that it reads at.
-        self.transactions: dict[int, tuple[ref[Transaction], int]] = {}
+        # By thread: its open transaction. It is in here for as long as the thread may be one of the readers.
+        self.transactions: dict[int, ref[Transaction]] = {}
         self._admit = primitives.admit_bound()
         self._applied = primitives.applied_bound()
         # At which LSN a snapshot is wanted, and who takes it.
@@ -145,30 +145,30 @@ class Committer:
 
     # -- transactions -------------------------------------------------------------------------------
 
-    def begin(self) -> int:
+    def begin(self, reader: object) -> int:
         """Register a reader at the newest visible commit; its version."""
         self.follow()
         with self.lock:
             self.require_open()
             start = self.visible
-            self.versions.enter(start)
+            self.versions.enter(reader, start)
         return start
 
-    def end(self, start: int) -> None:
+    def end(self, reader: object) -> None:
         """That reader is done."""
         with self.lock:
-            self.versions.leave(start, self.visible)
+            self.versions.leave(reader, self.visible)
 
     def in_transaction(self, thread: int) -> bool:
         """Whether a thread has a transaction open. One that an interrupt left behind is forgotten."""
         entry = self.transactions.get(thread)
         if entry is None:
             return False
-        transaction = entry[0]()
+        transaction = entry()
         if transaction is not None and transaction.open:
             return True
-        if self.transactions.pop(thread, None) is not None:
-            self.end(entry[1])
+        self.end(thread)
+        self.transactions.pop(thread, None)
         return False
 
     # -- writing ------------------------------------------------------------------------------------
@@ -181,7 +181,7 @@ class Committer:
                 remedy="Write through the transaction object, or end the transaction first.",
             )
         if self.gate is not None:
-            with self.lock, self.gate:
+            with self.lock, self.gate.kept, self.gate:
                 result, end = self._write(run, operation)
         else:
             with self.lock:
@@ -235,7 +235,7 @@ class Committer:
         """Append an entry that belongs to no transaction. Raises DurabilityError."""
         gate = self.gate
         if gate is not None:
-            with self.lock, gate:
+            with self.lock, gate.kept, gate:
                 self._append_note(entry)
         else:
             with self.lock:
@@ -256,7 +256,7 @@ class Committer:
         """
         gate = self.gate
         if gate is not None:
-            with self.lock, gate:
+            with self.lock, gate.kept, gate:
                 return self._commit(run, operations, check)
         with self.lock:
             return self._commit(run, operations, check)

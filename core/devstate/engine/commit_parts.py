@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from .errors import DatabaseClosed, EngineError, EngineLimitExceeded, ReadOnlyError
@@ -22,6 +23,9 @@ class Position:
 
 class Gate(Protocol):
     """What several processes on one database put round each commit."""
+
+    kept: AbstractContextManager[None]
+    """To be entered before the gate: it makes up for an interrupt in the gate's own `__exit__`."""
 
     def __enter__(self) -> object:
         """Exclude the others and take in what they committed."""

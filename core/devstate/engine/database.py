@@ -295,7 +295,7 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
         with self._snapshotting:
             if gate is None:
                 return self._snapshot(root)
-            with self._committer.lock, gate:  # other processes wait: they must not archive at the same time
+            with self._committer.lock, gate.kept, gate:  # the others wait, and archive nothing meanwhile
                 return self._snapshot(root)
 
     def _snapshot(self, root: str) -> SnapshotInfo:

@@ -78,7 +78,8 @@ class SearchOfRuns:
                 remedy=f"One of {', '.join(kind.name for kind in committer.primitives)}.",
             )
         # A reader at one commit: writers go on meanwhile, and what it sees stays.
-        cv = committer.begin()
+        reader = object()
+        cv = committer.begin(reader)
         try:
             with self._searching:
                 sources = [self._source(kind, run, cv, time_range) for run in runs for kind in kinds]
@@ -92,7 +93,7 @@ class SearchOfRuns:
                     mode=mode,
                 )
         finally:
-            committer.end(cv)
+            committer.end(reader)
 
     def resolve(self, ref: Ref) -> Any:
         """The record that a hit refers to, as its kind shows it; None where it is gone since."""

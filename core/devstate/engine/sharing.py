@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from .errors import EngineError
@@ -40,32 +41,48 @@ class SharedGate:
         self._reload = reload
         # Until it has been done: an interrupt may leave memory half-way.
         self._stranded = False
-        self._depth = 0
+        self.depth = 0
+        self._taken = False
+        self.kept = _Kept(self)
 
     def __enter__(self) -> None:
-        if self._depth == 0:
+        if self.depth == 0:
             self._committer.require_open()
             try:
+                self._taken = True
                 self._locks.acquire()
                 self._catch_up()
+                self.depth = 1
             except BaseException:
-                self._locks.release()
+                self.depth = 0
+                self._let_go()
                 raise
-        self._depth += 1
+        else:
+            self.depth += 1
 
     def __exit__(self, *exc: object) -> None:
-        self._depth -= 1
-        if self._depth == 0:
+        self.depth -= 1
+        if self.depth == 0:
             try:
                 self._pass_own()
             finally:
-                self._locks.release()
+                self._let_go()
+
+    def back_to(self, depth: int) -> None:
+        """Make up for an `__exit__` that an interrupt came before, or into."""
+        self.depth = min(self.depth, depth)
+        if self.depth == 0 and self._taken:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._locks.release()
+        self._taken = False
 
     def follow(self) -> None:
         """Take in what others committed. Raises WalCorruptionError, DurabilityError."""
         committer = self._committer
         with committer.lock:
-            if self._depth or committer.write_obstacle is not None:
+            if self.depth or committer.write_obstacle is not None:
                 return  # what is in memory can be read, also where nothing can be taken in any more
             if not committer.strict and not self._stranded:
                 self._pass_own()
@@ -74,7 +91,7 @@ class SharedGate:
                     return
                 except Stranded:
                     self._stranded = True
-            with self:
+            with self.kept, self:
                 end = self._log.end
         if committer.strict:
             # What another process wrote is seen here when it is on the device, as everything is.
@@ -109,10 +126,25 @@ class SharedGate:
         log.move(follower.start, follower.end)
 
 
+class _Kept:
+    """Goes round the gate: whatever comes of that, the other processes are let in behind it."""
+
+    def __init__(self, gate: SharedGate) -> None:
+        self._gate = gate
+        self.depths: list[int] = []
+
+    def __enter__(self) -> None:
+        self.depths.append(self._gate.depth)
+
+    def __exit__(self, *exc: object) -> None:
+        self._gate.back_to(self.depths.pop())
+
+
 class ReadGate:
     """Keeps a read-only database up with its writers; never locks, never writes."""
 
     def __init__(self, committer: Committer, follower: Follower, reload: Callable[[], None]) -> None:
+        self.kept = nullcontext()
         self._committer = committer
         self.follower = follower
         self._reload = reload

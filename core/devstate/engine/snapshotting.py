@@ -123,7 +123,8 @@ def take_snapshot(
             raise committer.write_obstacle()
         cv, ts, lsn, next_tx = committer.cv, committer.ts, log.end, committer.sequence
         frozen = [(primitive.type_id, primitive.at(cv, committer.lock)) for primitive in primitives]
-        primitives.versions.enter(cv)  # last: what fails before it leaves no reader behind
+        reader = object()
+        primitives.versions.enter(reader, cv)  # last: what fails before it leaves no reader behind
     temporary = os.path.join(snapshots_folder(root), temp_name(files.token()))
     try:
         same = _present(root, cv, meta.salt, files)
@@ -150,7 +151,7 @@ def take_snapshot(
         )
     finally:
         with committer.lock:
-            primitives.versions.leave(cv, max(committer.visible, 0))
+            primitives.versions.leave(reader, max(committer.visible, 0))
     path = os.path.join(snapshots_folder(root), snapshot_name(lsn))
     try:
         files.replace(temporary, path)

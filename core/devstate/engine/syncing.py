@@ -36,7 +36,8 @@ class GroupSync:
         """Return when everything before `lsn` is durable. Raises DurabilityError."""
         while self.synced < lsn:
             with self._lock:
-                while self._leading and self.synced < lsn and self._failure is None:
+                # Who has the lead itself was interrupted before it could give it back, or asks from a signal handler.
+                while self._leading not in (0, get_ident()) and self.synced < lsn and self._failure is None:
                     self._changed.wait()
                 if self._failure is not None:
                     raise DurabilityError(
@@ -52,7 +53,7 @@ class GroupSync:
     def retire(self, close: Callable[[], None]) -> None:
         """Close a descriptor as soon as no sync uses it."""
         with self._lock:
-            while self._leading:
+            while self._leading not in (0, get_ident()):
                 self._changed.wait()
             close()
 
@@ -66,7 +67,7 @@ class GroupSync:
         reached, failure = self.synced, None
         try:
             with self._lock:
-                if self._leading or self._failure is not None:
+                if self._leading not in (0, me) or self._failure is not None:
                     return
                 self._leading = me
             reached = self._sync()

@@ -100,9 +100,9 @@ class Transaction:
         if not new:
             with committer.lock:  # before `start`: a run that comes in between is another one
                 self._begun = committer.primitives.run_begun(run)
-        self.start = committer.begin()
-        # Weakly: an interrupt may fall between here and whoever would end it, and the thread is free again then.
-        committer.transactions[self._thread] = ref(self), self.start
+        # Weakly, and first: an interrupt may come anywhere from here on, and the thread is free again then.
+        committer.transactions[self._thread] = ref(self)
+        self.start = committer.begin(self._thread)
         self._open = True
         self._draft = Draft(run, self.start, max(committer.now(), committer.ts))
 
@@ -371,8 +371,8 @@ class Transaction:
     def _finish(self) -> None:
         self._open = False
         committer = self._committer
-        if committer.transactions.pop(self._thread, None) is not None:
-            committer.end(self.start)
+        committer.end(self._thread)
+        committer.transactions.pop(self._thread, None)
 
     @property
     def open(self) -> bool:

@@ -36,22 +36,18 @@ class Versions:
     def __init__(self, *, always: bool = False) -> None:
         self.always = always  # strict durability: what is not synced yet must not be seen
         self.linking = always
-        self.readers: dict[int, int] = {}
+        self.readers: dict[object, int] = {}  # who reads, and as of which commit
         self.chained: deque[tuple[int, StoragePrimitive, bytes, Key]] = deque()
         self.tombstones: list[tuple[StoragePrimitive, bytes, Key]] = []
 
-    def enter(self, start: int) -> None:
-        """A reader that sees everything up to commit `start` begins."""
-        self.readers[start] = self.readers.get(start, 0) + 1
+    def enter(self, reader: object, start: int) -> None:
+        """A reader, told by anything that stands for it alone, sees everything up to commit `start` from now on."""
         self.linking = True
+        self.readers[reader] = start
 
-    def leave(self, start: int, visible: int) -> None:
-        """That reader ends; what only it needed is let go."""
-        left = self.readers[start] - 1
-        if left:
-            self.readers[start] = left
-        else:
-            del self.readers[start]
+    def leave(self, reader: object, visible: int) -> None:
+        """That reader ends; what only it needed is let go. Twice is as once: an interrupt may come anywhere."""
+        self.readers.pop(reader, None)
         if not self.readers:
             self.linking = self.always
         if self.chained or self.tombstones:
@@ -59,16 +55,17 @@ class Versions:
 
     def oldest(self, otherwise: int) -> int:
         """The commit version of the oldest reader."""
-        return min(self.readers) if self.readers else otherwise
+        return min(self.readers.values()) if self.readers else otherwise
 
     def trim(self, visible: int) -> None:
         """Drop superseded versions that neither a reader nor the visibility watermark `visible` needs."""
         horizon = min(visible, self.oldest(visible))
         chained = self.chained
         while chained and chained[0][0] <= horizon:
-            _, primitive, run, key = chained.popleft()
+            _, primitive, run, key = chained[0]
             if primitive.trim(run, key, horizon):
                 self.tombstones.append((primitive, run, key))
+            chained.popleft()  # last: what an interrupt comes before is done again
         # A reader may have met a tombstone and must be able to compare it at its commit.
         if self.tombstones and not self.readers:
             for primitive, run, key in self.tombstones:

@@ -252,8 +252,9 @@ def view_of_live(
     with held:
         primitives.require_run(run)
         versions = primitives.versions
-        versions.enter(cv)
         frozen = [(primitive.type_id, primitive.at(cv, held)) for primitive in primitives]
+        reader = object()
+        versions.enter(reader, cv)
     try:
         for type_id, state in frozen:
             records = [record for record in _encoded(state.snapshot_serialize()) if _run_of(record) == run]
@@ -262,7 +263,7 @@ def view_of_live(
                 target.snapshot_deserialize(memoryview(_array(records)))
     finally:
         with held:
-            versions.leave(cv, cv)
+            versions.leave(reader, cv)
     told: RunMetadata | None = twin.named("runs").view(run, _END)
     if told is None:
         raise RunNotFound(f"no run {run_text(run)} at commit {cv}", remedy="See `devstate run list`.")

@@ -279,8 +279,7 @@ class RunStore(MapPrimitive):
         book.last_lsn = lsn
         if not book.lsns or book.lsns[-1] != lsn:  # an interrupt may have come right behind this
             book.lsns.append(lsn)
-        book.tx_count += 1
-        book.last_cv = cv
+        book.tx_count, book.last_cv = book.tx_count + 1, cv  # together: a signal falls between no two stores
 
     def recovered(self, *, alone: bool) -> None:
         for run, book in self.books.items():
