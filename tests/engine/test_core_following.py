@@ -320,6 +320,23 @@ def test_an_empty_segment_that_moves_is_found_again(path: Path) -> None:
     follower.close()
 
 
+def test_a_segment_that_is_filled_and_moves_between_two_calls_is_read_in_the_same_look(
+    path: Path, log: list[bytes]
+) -> None:
+    name = segment_name(0)
+    (path / "wal" / name).write_bytes(b"")
+
+    def fill_and_move() -> None:
+        (path / "wal" / name).write_bytes(log[0])
+        os.rename(path / "wal" / name, path / "history" / name)
+
+    committer = empty()
+    follower = standing(path, committer, Fault("stat", 1, before=fill_and_move))
+    follower.catch_up(alone=False)
+    assert (committer.cv, follower.end) == (5, sum(map(len, log)))
+    follower.close()
+
+
 def test_a_segment_that_cannot_be_caught_strands_its_follower(path: Path, log: list[bytes]) -> None:
     follower = standing(path, empty(), Fault("open", 1, error=errno.ENOENT, lasting=True))
     with pytest.raises(Stranded):

@@ -105,6 +105,18 @@ EQUIVALENT: dict[_Key, str] = dict(
             *("0 to 1", "0 to -1"),
         ),
         *_all(
+            "an estimate of memory, off by one record",
+            "timeline",
+            "self._entries = 0  # applied to get to the position: an upper bound for its records",
+            *("0 to 1", "0 to -1"),
+        ),
+        *_all(
+            "what is not taken the quick way is looked at again, and taken all the same",
+            "walk",
+            "and marker.ts >= last_ts",
+            ">= to >",
+        ),
+        *_all(
             "descriptor 0 is another file's as long as the program has its input",
             "wal_writer",
             "if self._fd >= 0:",
