@@ -596,6 +596,9 @@ def test_one_transaction_may_wait_for_the_device(tmp_path: Path) -> None:
     with opened(OS, str(tmp_path / "db"), owner=None) as db:
         log: Any = db.committer.log
         db.begin_run(A)
+        db.kv.put(A, "j", 1)
+        db.kv.delete(A, "j")
+        assert log.syncing.synced < log.end
         with db.transaction(A) as tx:
             tx.kv.put("k", 1)
         assert log.syncing.synced < log.end
