@@ -243,6 +243,7 @@ def test_types_out_of_place_are_refused(types: Types, opaque: dict[int, list[byt
         {"salt": b"x"},
         {"db_uuid": b""},
         {"ext": {0: ("x", 1)}},
+        {"ext": {255: ("x", 1)}},
         {"cv": -1},
         {"cv": 1 << 64},
     ],
@@ -250,6 +251,15 @@ def test_types_out_of_place_are_refused(types: Types, opaque: dict[int, list[byt
 def test_an_impossible_meta_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"bytes|type ids|unsigned"):
         encode_meta(msgspec.structs.replace(META, **changes))
+
+
+@pytest.mark.parametrize(
+    "changes", [{"cv": 0}, {"cv": (1 << 64) - 1}, {"ext": {1: ("first", 1), 254: ("last", 1)}}, {"ext": {}}]
+)
+def test_a_meta_at_the_edges_of_the_possible(changes: dict[str, object]) -> None:
+    meta = msgspec.structs.replace(META, **changes)
+    whole = sound(meta=section(META_TYPE, encode_meta(meta)), end=section(END_TYPE, encode_end({})))
+    assert read(whole).meta == meta
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 255, 65_535, 65_536, (1 << 32) - 1])
