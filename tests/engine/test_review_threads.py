@@ -253,3 +253,53 @@ def test_a_commit_stands_where_no_thread_can_be_had_for_snapshots(
         assert db.kv.get(A, "k") == 1
         db.kv.put(A, "k", 2)
         assert "devstate-snapshots" in [thread.name for thread in threading.enumerate()]
+
+
+class Holding(FaultyFiles):
+    """Lets no sync end before it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(OS, ())
+        self.go_on = threading.Event()
+        self.asked = threading.Event()
+        self.go_on.set()
+
+    def fdatasync(self, fd: int) -> None:
+        self.asked.set()
+        assert self.go_on.wait(PATIENCE)
+        super().fdatasync(fd)
+
+
+def _step(timeline: Any) -> object:
+    timeline.seek(2)
+    return timeline.view.run
+
+
+LOOKS: dict[str, Callable[[Any], object]] = {
+    "its status": lambda db: db.run_status(A),
+    "what is known": lambda db: db.run_metadata(A),
+    "all runs": lambda db: db.list_runs(),
+    "its replay": lambda db: db.replay_run(A).run,
+    "its last step": lambda db: _step(db.timeline(A)),
+    "the past": lambda db: db.view_at(2).run(A).run,
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_run_is_not_seen_to_have_ended_before_that_is_on_the_device(tmp_path: Path, look: str) -> None:
+    files = Holding()
+    with opened(files, str(tmp_path), mode="strict") as db:
+        db.begin_run(A)
+        files.go_on.clear()
+        files.asked.clear()
+        writer = begun(lambda: db.end_run(A))
+        assert files.asked.wait(PATIENCE)
+        seen: list[str] = []
+        reader = begun(lambda: seen.append(repr(LOOKS[look](db))))
+        reader.join(0.1)
+        early = list(seen)
+        files.go_on.set()
+        writer.join(PATIENCE)
+        reader.join(PATIENCE)
+        assert not any("completed" in one for one in early)
+        assert "completed" in seen[0]

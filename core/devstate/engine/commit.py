@@ -384,6 +384,12 @@ class Committer:
 
     # -- durability ---------------------------------------------------------------------------------
 
+    def durably_seen(self) -> None:
+        """For who looked at what has no older version to show (what is known of runs, the log): with strict durability
+        nobody acts upon what is not on the device, so it waits for that. A failed database shows what it has."""
+        if self.strict and self.log is not None and self.write_obstacle is None:
+            self.log.sync_through(self.log.end)
+
     def _durable(self, lsn: int) -> None:
         """The log is on the device through `lsn`: strict readers may see that far."""
         if not self.strict:

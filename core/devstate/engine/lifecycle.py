@@ -128,13 +128,18 @@ class RunLifecycle:
         """The status of a run; NOT_FOUND where there is none."""
         self.refresh()
         raw = run_bytes(run_id)
-        return self._runs.status(raw) if raw in self._runs.books else RunStatus.NOT_FOUND
+        with self._committer.lock:
+            found = self._runs.status(raw) if raw in self._runs.books else RunStatus.NOT_FOUND
+        self._committer.durably_seen()
+        return found
 
     def run_metadata(self, run_id: RunLike) -> RunMetadata:
         """What is known of a run. Raises RunNotFound."""
         self.refresh()
         with self._committer.lock:
-            return self._runs.metadata(run_bytes(run_id))
+            found = self._runs.metadata(run_bytes(run_id))
+        self._committer.durably_seen()
+        return found
 
     def list_runs(
         self, *, status: RunStatus | str | None = None, tag: str | None = None, parent: RunLike | None = None
@@ -143,6 +148,7 @@ class RunLifecycle:
         self.refresh()
         with self._committer.lock:
             found = [self._runs.metadata(raw) for raw in self._runs.runs()]
+        self._committer.durably_seen()
         wanted = _status(status) if status is not None else None
         of = run_text(run_bytes(parent)) if parent is not None else None
         return sorted(

@@ -135,7 +135,9 @@ class PastOfRuns:
         self._committer.require_open()
         if self._opened.memory is not None:
             return memory_view(self._opened.memory, self._registry, cv)
-        return database_view(self._root(), self._registry, cv, files=self._files)
+        found = database_view(self._root(), self._registry, cv, files=self._files)
+        self._committer.durably_seen()
+        return found
 
     def cv_at(self, ts: int) -> int:
         """The last commit at or before a time (us since the epoch); 0 before the first. Raises HistoryPruned."""
@@ -203,7 +205,9 @@ class PastOfRuns:
     def _book(self, run: bytes) -> RunBook | None:
         with self._committer.lock:
             book = self._runs.books.get(run)
-            return book.copy() if book is not None else None
+            found = book.copy() if book is not None else None
+        self._committer.durably_seen()
+        return found
 
 
 class _EachTime:
