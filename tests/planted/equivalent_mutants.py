@@ -20,6 +20,12 @@ EQUIVALENT: dict[_Key, str] = dict(
     [
         *_all(_BLOCK, "segments", "_FIRST_READ: Final = 4096", "4096 to 4097", "4096 to 4095"),
         *_all(
+            "it is asked only where there is one, which is the first and the last",
+            "snapshot_writing",
+            'output.add(parts[0] if len(parts) == 1 else b"".join(parts))',
+            "0 to -1",
+        ),
+        *_all(
             _BLOCK,
             "snapshot_writing",
             "_WRITE_BYTES: Final = 1 << 20",
