@@ -40,7 +40,10 @@ async def wal(
         await until(pilot, lambda: isinstance(app.screen, WalScreen))
         screen: Any = app.screen
         await until(pilot, lambda: screen.reader is not None and screen.reader.done)
-        await until(pilot, lambda: screen._shown and not shows(screen, "· reading"))
+        await until(
+            pilot,
+            lambda: (screen._shown or not screen.reader.look.segments) and not shows(screen, "· reading"),
+        )
         yield screen, pilot
 
 
@@ -107,6 +110,73 @@ async def test_the_key_that_leads_to_damage_comes_and_goes_with_it(tmp_path):
         shutil.copytree(whole, db)
         await until(pilot, lambda: shows(screen, "✔ all files sound"))
         await until(pilot, lambda: "first break" not in text_of(screen))
+
+
+def _without_log(db: Path) -> None:
+    shutil.rmtree(db / "wal")
+
+
+def _without_newest(db: Path) -> None:
+    databases.segment_of(db).unlink()
+
+
+def _cut(db: Path) -> None:
+    segment = databases.segment_of(db)
+    os.truncate(segment, segment.stat().st_size // 2)
+
+
+@pytest.mark.parametrize("damage", [_without_log, _without_newest, _cut])
+async def test_what_a_clean_close_vouches_for_and_no_file_holds_is_gone(tmp_path, damage):
+    db = databases.sound(tmp_path / "db", snapshot=True)
+    damage(db)
+    async with wal(tmp_path, db, (120, 40)) as (screen, pilot):
+        assert not shows(screen, "all files sound") and not shows(screen, "torn tail")
+        assert shows(screen, "✘ gone", "missing") and "✘ log" in text_of(screen)
+        gone = next(line for line in screen.lines if line.kind == "missing")
+        screen.files.focus()
+        screen.files.select(screen.lines.index(gone))
+        await pilot.press("enter")
+        await until(pilot, lambda: shows(pilot.app.screen, "Missing part of the log"))
+        assert shows(pilot.app.screen, f"LSN {gone.start:,}", "committed data is gone", "Nothing was changed")
+
+
+async def test_a_hole_below_the_snapshot_is_history_and_no_loss(tmp_path):
+    db = databases.sound(tmp_path / "db", snapshot=True)
+    first = min((*db.glob("wal/*.wal"), *db.glob("history/*.wal")))
+    first.write_bytes(b"")
+    async with wal(tmp_path, db, (120, 40)) as (screen, _):
+        assert shows(screen, "! log: history damaged", "the file is empty") and not shows(screen, "✘")
+
+
+async def test_an_opening_that_meta_prevents_is_no_sound_log(tmp_path):
+    db = databases.sound(tmp_path / "db")
+    (db / "META").write_bytes(b"")
+    async with wal(tmp_path, db) as (screen, pilot):
+        assert shows(screen, "✘ META damaged") and not shows(screen, "all files sound")
+        await pilot.press("r")
+        await until(pilot, lambda: shows(pilot.app.screen, "META"))
+        await pilot.press("escape")
+    (db / "META").unlink()
+    async with wal(tmp_path, db) as (screen, _):  # opening does without
+        assert shows(screen, "✔ all files sound", "! META is missing")
+
+
+@pytest.mark.parametrize("key", ["4", "7"])
+async def test_without_a_database_keys_have_nothing_to_act_on_and_the_advice_names_the_folder(tmp_path, key):
+    root = write(tmp_path / "harbour", demo_workspace(entries=3))
+    folder = tmp_path / "my db"
+    app = DevStateApp(str(root), db=str(folder), environ=environ(tmp_path))
+    async with app.run_test(size=(160, 30)) as pilot:
+        await until(pilot, lambda: app.reading is not None)
+        await pilot.press(key)
+        await until(pilot, lambda: shows(app.screen, "No database here yet."))
+        assert shows(app.screen, f"devstate run record --db '{folder}' -- CMD"[:60])
+        for action in ("runs.pin_a", "wal.follow"):
+            here = action.startswith(app.current_mode)
+            assert app.reason_against(action) == ("there is nothing to show here yet" if here else None)
+        await pilot.press("F", "a", "b", "c", "number_sign")
+        await pilot.pause()
+        assert app.current_mode == app.screen.MODE and not shows(app.screen, "Following")
 
 
 async def test_fields_and_bytes_lead_to_each_other(tmp_path):

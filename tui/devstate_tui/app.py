@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -194,6 +195,12 @@ class DevStateApp(App[int]):
             return self.reading.store.path or self._db or os.path.join(self.reading.root, ".trae", "store")
         return self._db or os.path.join(os.path.abspath(self.root or os.curdir), ".trae", "store")
 
+    @property
+    def record_command(self) -> str:
+        """The command line that records a command as a run of the database that is shown."""
+        chosen = f" --db {shlex.quote(self._db)}" if self._db else ""
+        return f"devstate run record{chosen} -- CMD"
+
     def run_reader(self, folder: str) -> RunReader:
         """The one reader of the runs in a database folder; a database is held in memory once."""
         from .services.run_reader import RunReader
@@ -295,7 +302,9 @@ class DevStateApp(App[int]):
                 return "every entry verifies, there is no break"
         if _KNOWN[action_id].mutating:
             return "the inspector is read-only"
-        return None
+        shown = self.screen_stack[0] if self.screen_stack else None
+        own = getattr(shown, "reason_against", None)
+        return None if own is None else own(action_id)
 
     def _own_breaks(self) -> View | None:
         """The screen that is shown, where it has breaks other than those of the chain."""

@@ -66,7 +66,8 @@ class FolderLook(msgspec.Struct, frozen=True):
     """What is in the folder of a database, by names and sizes; no log and no snapshot is read.
 
     `there` says whether there is a database at all, `other` whether the folder holds something else. `fault` is
-    why META cannot be believed. `clean` is the mark of a clean close. `holder` is the process that LOCK names,
+    why META cannot be believed; opening `refuses` a damaged one, and does without one that is missing. `clean` is the
+    mark of a clean close: the log reaches its end, or is damaged. `holder` is the process that LOCK names,
     where it is alive: it has the database open in exclusive mode (openers in shared mode sign nothing).
     """
 
@@ -75,6 +76,7 @@ class FolderLook(msgspec.Struct, frozen=True):
     other: bool = False
     meta: Meta | None = None
     fault: str = ""
+    refuses: bool = False
     segments: tuple[Segment, ...] = ()
     snapshots: tuple[SnapshotFile, ...] = ()
     clean: CleanMark | None = None
@@ -124,13 +126,15 @@ def look_at(root: str, *, files: Files = OS) -> FolderLook:
         return FolderLook(root, other=True)
     except OSError as error:
         raise unreadable(error, root) from None
-    segments = list_segments(root, history=True, files=files)
+    # What vouches for the log first: while others write, the log only grows.
+    clean = read_clean(root, files)
     snapshots = list_snapshots(root, files)
+    segments = list_segments(root, history=True, files=files)
     there = META in names or bool(snapshots) or any(segment.size for segment in segments)
     if not there:
         return FolderLook(root, other=any(not name.startswith(".") for name in names) and "wal" not in names)
     meta: Meta | None = None
-    fault = ""
+    fault, refuses = "", False
     try:
         data = read_small(os.path.join(root, META), files)
         if data is None:
@@ -138,15 +142,16 @@ def look_at(root: str, *, files: Files = OS) -> FolderLook:
         else:
             meta = decode_meta(data, os.path.join(root, META))
     except DevStateError as error:
-        fault = error.message
+        fault, refuses = error.message, True
     return FolderLook(
         root,
         there=True,
         meta=meta,
         fault=fault,
+        refuses=refuses,
         segments=segments,
         snapshots=snapshots,
-        clean=read_clean(root, files),
+        clean=clean,
         holder=_holder(root, files),
         strays=stray_files(root, files=files),
     )

@@ -12,6 +12,7 @@ from .wal import Tone
 
 if TYPE_CHECKING:
     from devstate.engine.inspection import FolderLook, SegmentIndex, SnapshotVerdict
+    from devstate.engine.reports import Defect
     from devstate.engine.segments import Segment
     from devstate.engine.snapshot_reading import SnapshotFile
 
@@ -22,11 +23,12 @@ HISTORY_DAMAGED = "history damaged"  # below the snapshot that opening starts at
 
 @dataclass(frozen=True)
 class FileLine:
-    """A segment or a snapshot: `kind`, where it begins, its size, what is in it, and the verdict on it."""
+    """A segment, a snapshot or a part of the log that no file holds: where it begins, its size (None: not known),
+    what is in it, and the verdict on it."""
 
-    kind: Literal["segment", "archived", "snapshot"]
+    kind: Literal["segment", "archived", "snapshot", "missing"]
     start: int
-    size: int
+    size: int | None
     holds: str
     glyph: str
     word: str
@@ -40,6 +42,7 @@ def file_lines(
     indexes: dict[int, SegmentIndex],
     whole: set[int],
     snapshots: dict[str, SnapshotVerdict],
+    gone: Sequence[Defect] = (),
     *,
     done: bool = True,
 ) -> list[FileLine]:
@@ -49,8 +52,8 @@ def file_lines(
         _segment_line(one, indexes.get(one.start), one.start in whole, done, base) for one in look.segments
     ]
     lines += [_snapshot_line(one, snapshots.get(one.path), done) for one in look.snapshots]
-    order = {"archived": 0, "segment": 1, "snapshot": 2}
-    return sorted(lines, key=lambda line: (order[line.kind] == 2, line.start))
+    lines += [_gone_line(one, look.segments, base) for one in gone]
+    return sorted(lines, key=lambda line: (line.kind == "snapshot", line.start))
 
 
 def base_of(snapshots: dict[str, SnapshotVerdict]) -> int:
@@ -92,6 +95,13 @@ def _segment_line(
     return line(holds, "✔", "sound", "good") if len(index) else line("empty", "✔", "sound", "good")
 
 
+def _gone_line(gone: Defect, segments: Sequence[Segment], base: int) -> FileLine:
+    behind = next((one.start for one in segments if one.start > gone.lsn), None)
+    below = behind is not None and behind <= base  # nothing behind it: the end of the log is gone
+    glyph, word, tone = ("!", HISTORY_DAMAGED, "look") if below else ("✘", "gone", "bad")
+    return FileLine("missing", gone.lsn, None, gone.detail, glyph, word, tone, gone.segment)
+
+
 def _snapshot_line(file: SnapshotFile, verdict: SnapshotVerdict | None, done: bool) -> FileLine:
     def line(holds: str, glyph: str, word: str, tone: Tone, detail: str = "") -> FileLine:
         return FileLine("snapshot", file.wal_offset, file.size, holds, glyph, word, tone, file.path, detail)
@@ -106,8 +116,10 @@ def _snapshot_line(file: SnapshotFile, verdict: SnapshotVerdict | None, done: bo
     return line(holds, "✔", "valid", "good")
 
 
-def folder_verdict(lines: Sequence[FileLine]) -> tuple[str, Tone]:
-    """One verdict on all files: the worst."""
+def folder_verdict(lines: Sequence[FileLine], *, refuses: bool = False) -> tuple[str, Tone]:
+    """One verdict on all files: the worst. `refuses` says that opening does, whatever they hold."""
+    if refuses:
+        return "✘ META damaged", "bad"
     for tone, glyph in (("bad", "✘"), ("look", "!")):
         found = [line for line in lines if line.tone == tone]
         if found:

@@ -35,6 +35,16 @@ class DatabaseView(View):
         """Have a reader of this folder, and read."""
         raise NotImplementedError
 
+    def set_empty(self, empty: bool) -> None:
+        """Show the page in place of the lists, or the lists; without them most keys have nothing to act on."""
+        if empty != self.has_class("-empty"):
+            self.set_class(empty, "-empty")
+            self.refresh_bindings()
+
+    def reason_against(self, action_id: str) -> str | None:
+        empty = self.has_class("-empty") and action_id.startswith(f"{self.MODE}.")
+        return "there is nothing to show here yet" if empty else None
+
     def show(self, reading: Reading) -> None:
         self.follow(self.app.db_folder)
 

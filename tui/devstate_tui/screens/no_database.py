@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["no_database"]
 
 
-def no_database(shown: str, look: FolderLook | None, error: DevStateError | None) -> Content | None:
-    """Why nothing of the folder can be shown (its path as `shown`), and what to do; None where there is a database."""
+def no_database(
+    shown: str, look: FolderLook | None, error: DevStateError | None, record: str
+) -> Content | None:
+    """Why nothing of the folder can be shown (its path as `shown`), and what to do; None where there is a database.
+
+    `record` is the command line that makes one.
+    """
     folder = visible(shown)
     if error is not None and (look is None or not look.there):
         return _page("✘ The database cannot be read.", [visible(error.message)], visible(error.remedy))
@@ -33,7 +38,7 @@ def no_database(shown: str, look: FolderLook | None, error: DevStateError | None
         return _page(
             "No database here yet.",
             [f"It would be in {folder}."],
-            "`devstate run record -- CMD` makes one and records a command as its first run; "
+            f"`{visible(record)}` makes one and records a command as its first run; "
             "`devstate . --db FOLDER` shows another.",
         )
     return None

@@ -76,6 +76,10 @@ class View(Screen[None]):
     def show_error(self, error: DevStateError) -> None:
         """Nothing can be read; say why. A later `show` means that it can be read again."""
 
+    def reason_against(self, action_id: str) -> str | None:
+        """Why an action of this screen cannot be done now, None where it can."""
+        return None
+
     def reason_against_break(self) -> str | None:
         """With OWN_BREAKS: why there is none to go to, None where there is one."""
         return "there is none"

@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 from devstate.durable import Identity, identity_of
 from devstate.engine.inspection import FolderLook, SegmentIndex, SnapshotVerdict, judge_snapshot, look_at
+from devstate.engine.log_outline import outline_faults
+from devstate.engine.reports import Defect
 from devstate.engine.segments import Segment, SegmentReader
 from devstate.errors import DevStateError
 
@@ -26,7 +28,8 @@ class LogReader:
     """What is known of one database folder. One thread at a time runs `read`; others look at the rest at any time.
 
     `look` is None before the first pass, `error` why the folder cannot be read. `whole` are the starts of the
-    segments that are indexed to their end.
+    segments that are indexed to their end. `gone` is what the files of the log do not cover, although a clean close
+    or a snapshot vouches for it.
     """
 
     def __init__(self, root: str) -> None:
@@ -36,6 +39,7 @@ class LogReader:
         self.indexes: dict[int, SegmentIndex] = {}
         self.whole: set[int] = set()
         self.snapshots: dict[str, SnapshotVerdict] = {}
+        self.gone: tuple[Defect, ...] = ()
         self.done = False
         self.bytes = SegmentReader(root)
         self._seen: dict[str, Identity | None] = {}
@@ -81,6 +85,8 @@ class LogReader:
         for start in set(self.indexes) - {one.start for one in look.segments}:
             del self.indexes[start]
             self.whole.discard(start)
+        for path in set(self.snapshots) - {one.path for one in look.snapshots}:
+            del self.snapshots[path]
         # First what is looked at, or else the end of the log; then the snapshots; then the rest from the beginning.
         chosen = [one for one in newest_first if one.start == wanted] or newest_first[:1]
         left = _UNASKED
@@ -95,6 +101,7 @@ class LogReader:
                 self._seen[file.path] = identity
                 self.snapshots[file.path] = judge_snapshot(file, look.salt)
                 tell()
+        self.gone = self._gone(look)
         for segment in look.segments:
             if segment in chosen:
                 continue
@@ -104,6 +111,12 @@ class LogReader:
                 return
             self._index(look, segment, tell, cancelled)
             tell()
+
+    def _gone(self, look: FolderLook) -> tuple[Defect, ...]:
+        valid = [one.info.wal_offset for one in self.snapshots.values() if one.info is not None]
+        through = max([look.clean.end_lsn if look.clean is not None else 0, *valid])
+        found = outline_faults(self.root, look.segments, through, salt=look.salt)
+        return tuple(one for one in found if one.reason in ("missing", "overlap"))  # the rest are rows
 
     def _is_current(self, segment: Segment) -> bool:
         return segment.start in self.whole and self._seen.get(segment.path) == identity_of(segment.path)
@@ -117,7 +130,9 @@ class LogReader:
     ) -> None:
         identity = identity_of(segment.path)
         known = self.indexes.get(segment.start)
-        last = segment == look.segments[-1]
+        # A log that a clean close vouches for is not torn where it ends too early.
+        vouched = look.clean is not None and look.clean.end_lsn > segment.end
+        last = segment == look.segments[-1] and not vouched
         before = self._seen.get(segment.path)
         if known is not None and known.last == last:
             if segment.start in self.whole and before == identity:

@@ -110,10 +110,12 @@ class RunsScreen(DatabaseView):
             self._redraw(message.reader)
 
     def _redraw(self, reader: RunReader) -> None:
-        empty = no_database(self.app.folders.short(reader.root), reader.look, reader.error)
+        empty = no_database(
+            self.app.folders.short(reader.root), reader.look, reader.error, self.app.record_command
+        )
         if empty is None and not reader.runs:
-            empty = _no_runs(reader)
-        self.set_class(empty is not None, "-empty")
+            empty = _no_runs(reader, self.app.record_command)
+        self.set_empty(empty is not None)
         if empty is not None:
             self.query_one("#runs-empty", Static).update(empty)
             self.title_line.show([TitlePart(Content.styled("Runs", "bold"), 0)])
@@ -315,7 +317,7 @@ def visible_lines(text: str) -> str:
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
-def _no_runs(reader: RunReader) -> Content:
+def _no_runs(reader: RunReader, record: str) -> Content:
     if reader.error is not None:
         return Content("\n").join(
             [
@@ -331,7 +333,7 @@ def _no_runs(reader: RunReader) -> Content:
         lines = [
             Content.styled("No runs in this database yet.", "bold"),
             Content(""),
-            Content("`devstate run record -- CMD` records a command as a run."),
+            Content(f"`{visible(record)}` records a command as a run."),
         ]
         return Content("\n").join(lines)
     return Content.styled("Reading…", "$text-muted")

@@ -55,8 +55,8 @@ class AskingView(DatabaseView):
     def to_first_break(self) -> None:
         """Go to the first damage there is, the gravest kind first."""
         line = self._wrong()[0]
-        if line.kind == "snapshot":
-            self.tell_snapshot(line)
+        if line.kind in ("snapshot", "missing"):
+            self.tell_file(line)
         elif self.model is not None and self.model.segment.path == line.path and self.model.index.defects:
             self.go_to(self.model.index.defects[0])
         else:
@@ -81,13 +81,16 @@ class AskingView(DatabaseView):
         else:
             self.notify(f"No damage {'after' if forward else 'before'} this entry in this file.")
 
-    def tell_snapshot(self, line: FileLine) -> None:
-        """Tell in a dialog what is known of a snapshot."""
+    def tell_file(self, line: FileLine) -> None:
+        """Tell in a dialog what is known of what has no entries to show: a snapshot, or a part that is missing."""
+        if line.kind == "missing":
+            self._tell_missing(line)
+            return
         text = [
             f"{line.glyph} {line.word}",
             "",
             f"file      {visible(os.path.basename(line.path))}",
-            f"size      {fitting_bytes(line.size)}",
+            f"size      {fitting_bytes(line.size or 0)}",
             f"position  LSN {line.start:,}: opening starts here and replays the log behind it",
         ]
         if line.holds:
@@ -95,6 +98,25 @@ class AskingView(DatabaseView):
         if line.tone == "bad":
             text += ["", "Opening falls back to an older snapshot, or to the whole log. Nothing was changed."]
         self.app.show_text("Snapshot", "\n".join(text))
+
+    def _tell_missing(self, line: FileLine) -> None:
+        below = line.tone == "look"
+        meaning = (
+            "Opening starts at a snapshot behind it: the state is whole, and runs of that time cannot be replayed."
+            if below
+            else "A clean close or a snapshot vouches for it: committed data is gone. r tells what opening would do."
+        )
+        text = [
+            f"{line.glyph} {line.word}",
+            "",
+            f"after     {visible(os.path.basename(line.path))}",
+            f"position  LSN {line.start:,}",
+            f"what      {visible(line.holds)}",
+            "",
+            meaning,
+            "Restore the missing file from a copy of the folder. Nothing was changed.",
+        ]
+        self.app.show_text("Missing part of the log", "\n".join(text))
 
     # -- go to -------------------------------------------------------------------------------------
 

@@ -21,9 +21,9 @@ _STYLES = {"good": "$text-success", "bad": "$text-error", "look": "$text-warning
 
 def headline(look: FolderLook, lines: Sequence[FileLine], following: bool, done: bool) -> list[TitlePart]:
     """Verdict first, then what is there, then who has it open."""
-    verdict, tone = folder_verdict(lines) if done else ("· reading", "muted")
+    verdict, tone = folder_verdict(lines, refuses=look.refuses) if done else ("· reading", "muted")
     snapshots = sum(line.kind == "snapshot" for line in lines)
-    segments = len(lines) - snapshots
+    segments = sum(line.kind in ("segment", "archived") for line in lines)
     parts = [
         TitlePart(Content.styled("WAL", "bold"), 0),
         TitlePart(Content.styled(verdict, f"bold {_STYLES[tone]}"), 1),
@@ -31,9 +31,11 @@ def headline(look: FolderLook, lines: Sequence[FileLine], following: bool, done:
         TitlePart(Content(_counted(snapshots, "snapshot")), 6),
     ]
     if look.fault:
-        parts.insert(2, TitlePart(Content.styled(f"! {visible(look.fault)}", "$text-warning"), 3))
+        style, glyph = ("$text-error", "✘") if look.refuses else ("$text-warning", "!")
+        said = "META is missing" if look.meta is None and not look.refuses else look.fault
+        parts.insert(2, TitlePart(Content.styled(f"{glyph} {visible(said)}", style), 3))
     if look.clean is not None:
-        state = "closed cleanly"  # and nothing was appended since
+        state = "closed cleanly"  # while others write there is no such mark
     elif look.holder is not None:
         state = f"open in process {look.holder}"
     else:

@@ -33,7 +33,8 @@ class FileSource:
     def cells(self, item: int, width: int) -> Sequence[Cell]:
         line = self.lines[item]
         start = fit(f"{line.start:,}", max(self._digits, 8), right=True)
-        left = f"{line.kind:<9} {start} {fitting_bytes(line.size):>9}  "
+        size = "" if line.size is None else fitting_bytes(line.size)
+        left = f"{line.kind:<9} {start} {size:>9}  "
         verdict = f"{line.glyph} {line.word}"
         room = width - len(left)
         said = f"{line.holds}  " if line.holds else ""

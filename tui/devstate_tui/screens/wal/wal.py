@@ -105,8 +105,8 @@ class WalScreen(AskingView):
 
     def _redraw(self, reader: LogReader) -> None:
         look = reader.look
-        empty = no_database(self.app.folders.short(reader.root), look, reader.error)
-        self.set_class(empty is not None, "-empty")
+        empty = no_database(self.app.folders.short(reader.root), look, reader.error, self.app.record_command)
+        self.set_empty(empty is not None)
         if empty is not None or look is None:
             self.query_one("#wal-empty", Static).update(empty or "")
             self.title_line.show([TitlePart(Content.styled("WAL", "bold"), 0)])
@@ -116,7 +116,12 @@ class WalScreen(AskingView):
             self._tell_damage()
             return
         self.lines = file_lines(
-            look, dict(reader.indexes), set(reader.whole), dict(reader.snapshots), done=reader.done
+            look,
+            dict(reader.indexes),
+            set(reader.whole),
+            dict(reader.snapshots),
+            reader.gone,
+            done=reader.done,
         )
         self._tell_damage()
         source = FileSource(self.lines)
@@ -259,8 +264,8 @@ class WalScreen(AskingView):
         line = self.lines[message.item] if message.item < len(self.lines) else None
         if line is None:
             return
-        if line.kind == "snapshot":
-            self.tell_snapshot(line)
+        if line.kind in ("snapshot", "missing"):
+            self.tell_file(line)
         else:
             self.choose(line.start)
             self.entries.focus()
@@ -302,6 +307,8 @@ class WalScreen(AskingView):
 
     def action_follow(self) -> None:
         """Follow the end of the log, or stop."""
+        if self.has_class("-empty"):
+            return
         self.following = not (self.following and self.at_last)
         if self.following:
             self._chosen = None
