@@ -90,7 +90,7 @@ def test_what_was_committed_is_told(db: Database, clock: Clock) -> None:
     clock.now = 5_000
     with db.transaction(A) as tx:
         assert tx.commit_info is None
-        assert tx.kv.put("a", 1) is not None
+        assert tx.kv.put("a", 1) == 0  # its commit version is not known yet
         tx.kv.put("b", 2)
         ref = tx.events.append("e", None)
         ver = tx.state.set("s", 1)
