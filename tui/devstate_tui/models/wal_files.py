@@ -124,6 +124,8 @@ def folder_verdict(lines: Sequence[FileLine], *, refuses: bool = False) -> tuple
         found = [line for line in lines if line.tone == tone]
         if found:
             first = next((line for line in found if line.kind != "snapshot"), found[0])
+            if tone == "bad" and any(line.kind == "missing" for line in found):
+                return "✘ part of the log is gone", "bad"
             what = first.word.partition(":")[0]
             name = "snapshot" if first.kind == "snapshot" else "log"
             return (f"{glyph} {name} {what}", "bad") if tone == "bad" else (f"{glyph} {name}: {what}", "look")
