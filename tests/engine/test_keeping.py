@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -58,3 +59,20 @@ def test_after_each_failure_twice_as_much_log_is_waited_for(tmp_path: Path, fail
                 )
         finally:
             keeper.close()
+
+
+def test_closing_waits_for_the_snapshot_that_is_being_taken(tmp_path: Path) -> None:
+    with opened(OS, str(tmp_path / "db")) as db:
+        entered, taken = threading.Event(), list[bool]()
+
+        def take() -> None:
+            entered.set()
+            time.sleep(0.1)  # long enough for a close that does not wait to be over first
+            taken.append(True)
+
+        keeper = SnapshotKeeper(db.committer, POLICY, since=0, take=take, newest=lambda: 0)
+        db.begin_run(RUNS[0])
+        db.kv.put(RUNS[0], "k", "v" * 1000)
+        assert entered.wait(60)
+        keeper.close()
+        assert taken == [True]

@@ -178,6 +178,30 @@ EQUIVALENT: dict[_Key, str] = dict(
         ),
         *_all("any negative number is no descriptor", "following", "self._fd = -1", "1 to 2"),
         *_all(
+            "descriptor 0 is another file's as long as the program has its input",
+            "following",
+            "if self._fd >= 0:",
+            *("0 to 1", ">= to >"),
+        ),
+        *_all(
+            "segments are listed once for each start, so there is one, the first and the last",
+            "segments",
+            "path = again[0].path",
+            "0 to -1",
+        ),
+        *_all(
+            "it is asked only where there is one, which is the first and the last",
+            "framing",
+            "entry_type, payload = entries[0][:2]",
+            "0 to -1",
+        ),
+        *_all(
+            _BLOCK,
+            "snapshot_writing",
+            "self._pending, self._pending_bytes = [], 0",
+            *("0 to 1", "0 to -1"),
+        ),
+        *_all(
             "one more look, which finds the same",
             "following",
             "moved = segment.start == self.start",

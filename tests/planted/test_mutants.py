@@ -36,7 +36,7 @@ SECONDS = 120.0
 # The tests that are asked about a module, those first that are quick to notice.
 TESTS: dict[str, tuple[str, ...]] = {
     "envelope": ("test_core_limits", "test_envelope", "test_framing"),
-    "framing": ("test_framing", "test_segments", "test_attacks"),
+    "framing": ("test_framing", "test_segments", "test_core_reading", "test_attacks"),
     "scan": ("test_core_reading", "test_attacks", "test_salvage", "test_walk"),
     "walk": ("test_core_reading", "test_attacks", "test_walk"),
     "verdicts": ("test_core_reading", "test_attacks", "test_walk"),
