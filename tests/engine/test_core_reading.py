@@ -29,6 +29,7 @@ from devstate.engine.errors import WalCorruptionError
 from devstate.engine.framing import decode_commit, decode_snapshot_mark, frame_abort, make_tx_id
 from devstate.engine.layout import history_folder, segment_name, wal_folder
 from devstate.engine.map_primitive import MapPrimitive, Put
+from devstate.engine.replay import Stepper
 from devstate.engine.scan import ListedEntry, Region, damaged_entry, next_entry, scan_entries
 from devstate.engine.segments import SegmentReader, list_segments, stray_files
 from devstate.engine.snapshot_file import array_header, encode_array_header
@@ -527,6 +528,31 @@ def test_a_step_forward_tells_what_it_did() -> None:
             assert line.prev()
             assert tuple(change.key for change in line.view.changes) == keys
         assert not line.prev()
+
+
+def test_a_step_that_is_not_the_next_one_is_damage() -> None:
+    """A commit that comes before, once more, or at an earlier time, and one of another run."""
+    with open_db() as db:
+        run = db.begin_run()
+        db.kv.put(run, "k", 1)
+        db.kv.put(run, "k", 2)
+        memory = db.committer.memory
+        assert memory is not None
+        first, second, third = (memory.read_transaction(lsn) for lsn in range(memory.end - 3, memory.end))
+        for wrong in (
+            first,
+            second,
+            msgspec.structs.replace(third, ts=second.ts - 1),
+            msgspec.structs.replace(third, run=bytes(16)),
+        ):
+            stepper = Stepper(builtin_registry().instances(), first.run)
+            stepper.apply(first)
+            stepper.apply(second)
+            with pytest.raises(WalCorruptionError, match="history is damaged"):
+                stepper.apply(wrong)
+            assert (stepper.step, stepper.cv) == (2, second.cv)
+            stepper.apply(third)
+            assert stepper.step == 3
 
 
 def test_looking_back_ends_at_the_first_step() -> None:

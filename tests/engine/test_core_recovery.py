@@ -270,6 +270,25 @@ def test_bytes_without_a_commit_that_vanished_are_told_as_such(tmp_path: Path) -
     assert (report.segment, report.offset, report.bytes_cut) == (str(last_segment(tmp_path)), end, 0)
 
 
+def test_where_something_vanished_is_told_by_the_place_in_its_own_segment(tmp_path: Path) -> None:
+    db = database(tmp_path, segment_bytes=300)
+    fill(db, 5)
+    db.close()
+    segment = list_segments(str(tmp_path), history=False)[-1]
+    assert segment.start > 0
+    end = next(commit.end for commit in commits(tmp_path) if commit.lsn == segment.start)
+    os.truncate(segment.path, end - segment.start)
+    if end == segment.end:  # it held one commit: then all of it is gone
+        os.truncate(segment.path, 0)
+        end = segment.start
+    with pytest.raises(WalCorruptionError) as caught:
+        database(tmp_path)
+    report = caught.value.report
+    assert report is not None
+    assert (report.reason, report.lsn) == ("vanished", end)
+    assert (report.segment, report.offset) == (segment.path, end - segment.start)
+
+
 def test_a_mark_that_speaks_of_less_than_there_is_changes_nothing(tmp_path: Path) -> None:
     db = database(tmp_path)
     fill(db, 3)

@@ -190,6 +190,18 @@ EQUIVALENT: dict[_Key, str] = dict(
             "0 to -1",
         ),
         *_all(
+            "what has neither a log nor memory has an obstacle to all writing, which is told first",
+            "commit",
+            "raise read_only()",
+            "raise dropped",
+        ),
+        *_all(
+            "what is intact again begins behind the defect, never before it",
+            "verdicts",
+            "size = max(0, self._resumed - self.pending.lsn)",
+            "0 to -1",
+        ),
+        *_all(
             "it is asked only where there is one, which is the first and the last",
             "framing",
             "entry_type, payload = entries[0][:2]",
