@@ -691,8 +691,12 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
     for reader in (check_snapshot, read_snapshot):
         with pytest.raises(InputMissing):
             reader(str(tmp_path / "none"))
-        with pytest.raises(InputUnreadable):
+        with pytest.raises(SnapshotCorruptError, match="a folder, where a regular file is needed") as caught:
             reader(str(tmp_path))
+        assert caught.value.reason == "kind"
+        # No statement on what is in it: it may be sound.
+        with pytest.raises(InputUnreadable):
+            reader("a\0b")
 
 
 def test_a_check_holds_little_in_memory(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from devstate.engine import Database
 from devstate.engine.builtin import builtin_registry
 from devstate.engine.checking import check
+from devstate.engine.snapshotting import SnapshotPolicy
 from devstate.errors import InputUnreadable
 
 
@@ -64,3 +66,62 @@ def test_a_snapshot_that_the_log_does_not_reach_is_not_to_be_moved_away(root: Pa
         segment.unlink()
     (found,) = [one for one in check(str(root), registry=builtin_registry()) if one.code == "STATE_MISMATCH"]
     assert "keep the snapshot" in found.remedy.lower()
+
+
+def make_full_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "inside").write_text("x")
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def make_looping_link(path: Path) -> None:
+    path.symlink_to(path)
+
+
+NO_FILES = {
+    "folder": make_folder,
+    "folder with something in it": make_full_folder,
+    "link": make_link,
+    "link to itself": make_looping_link,
+    "pipe": make_pipe,
+}
+
+
+@pytest.mark.parametrize("made", NO_FILES.values(), ids=NO_FILES)
+@pytest.mark.parametrize("newest", [True, False], ids=["newest", "oldest"])
+def test_what_is_no_file_under_the_name_of_a_snapshot_is_passed_over(
+    made: Callable[[Path], None], newest: bool, root: Path
+) -> None:
+    for number in range(2):
+        with Database.open(root) as database:
+            database.begin_run(name=f"run {number}")
+            database.snapshot()
+    place = sorted((root / "snapshots").iterdir())[-1 if newest else 0]
+    place.unlink()
+    made(place)
+    (finding,) = [
+        one for one in check(str(root), registry=builtin_registry()) if one.code == "SNAPSHOT_CORRUPT"
+    ]
+    assert finding.where.file == f"snapshots/{place.name}"
+    with Database.open(root, read_only=True) as database:
+        assert [path for path, _ in database.recovery.snapshots_rejected] == [str(place)]
+    for again in range(2):  # the second time there is one set aside under that name
+        with Database.open(root) as database:
+            assert [path for path, _ in database.recovery.snapshots_rejected] == [str(place)]
+            assert len(database.list_runs()) == 3 + again
+            database.begin_run()
+        assert not os.path.lexists(place)
+        made(place)
+
+
+def test_a_folder_that_comes_between_the_snapshots_stops_no_other(root: Path) -> None:
+    with Database.open(root, snapshots=SnapshotPolicy(keep=1)) as database:
+        for number in range(3):
+            make_full_folder(root / "snapshots" / f"snapshot_{number:020d}.dat")
+            database.begin_run(name=f"run {number}")
+            taken = database.snapshot()
+        sound = [path for path in (root / "snapshots").iterdir() if path.is_file()]
+        assert [str(path) for path in sound] == [taken.path]

@@ -15,6 +15,7 @@ import msgspec
 
 from devstate.durable import atomic_replace, ensure_folder
 from devstate.durable.files import OS, Files, retried
+from devstate.durable.reading import kind_of
 from devstate.errors import StorageFault
 
 from .errors import DurabilityError
@@ -40,7 +41,7 @@ def repair(root: str, recovered: Recovered, *, files: Files = OS) -> tuple[str, 
             retried(files.unlink, path)
         rejected = [path for path, _ in recovered.result.snapshots_rejected]
         for path in rejected:
-            files.replace(path, path + ".bad")
+            files.replace(path, _name_aside(path, files))
         if rejected:
             files.fsync_dir(snapshots_folder(root))
         if not recovered.cut:
@@ -84,6 +85,18 @@ def cut_log(
         else:
             _truncate(segment.path, end - segment.start, files)
     return tuple(aside)
+
+
+def _name_aside(path: str, files: Files) -> str:
+    """Where a rejected snapshot goes: in the place of one before it, but no folder gives way, or takes a place."""
+    file = kind_of(path, files=files) != "folder"
+    number = 0
+    while True:
+        name = f"{path}.{number}.bad" if number else f"{path}.bad"
+        there = kind_of(name, files=files)
+        if there is None or (file and there != "folder"):
+            return name
+        number += 1
 
 
 def _reported(root: str, end: int, files: Files) -> bool:

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from devstate.durable.files import OS, Files
-from devstate.durable.reading import StableFile, list_folder
+from devstate.durable.reading import StableFile, kind_of, list_folder
 from devstate.errors import ChangedDuringRead, InputMissing, InputUnreadable
 
 from .errors import UnsupportedFormat
@@ -116,10 +116,10 @@ def check_snapshot(path: str, files: Files = OS, *, salt: bytes | None = None) -
     """Whether a snapshot file is sound, without holding it in memory; records are counted, not decoded.
 
     With `salt` it must be of that database. Raises SnapshotCorruptError (its `reason`: `short`, `magic`,
-    `checksum`, `section`, `order`, `meta`, `end`, `counts`, `salt`, `name`, `unreadable`), UnsupportedFormat,
-    and InputMissing or InputUnreadable where the file cannot be opened.
+    `checksum`, `section`, `order`, `meta`, `end`, `counts`, `salt`, `name`, `unreadable`, `kind`: a folder, link or
+    FIFO), UnsupportedFormat, and InputMissing or InputUnreadable where the file cannot be opened.
     """
-    with StableFile(path, limit=_NO_LIMIT, files=files) as file:
+    with _opened(path, files) as file:
 
         def fetch(size: int, offset: int) -> bytes:
             return _pread(file, size, offset)
@@ -138,7 +138,7 @@ def read_snapshot(path: str, *, salt: bytes | None = None, files: Files = OS) ->
 
     The sections are views of the one copy in memory. Records are for their primitive to decode.
     """
-    with StableFile(path, limit=_NO_LIMIT, files=files) as file:
+    with _opened(path, files) as file:
         size = file.size
         _check_header(lambda count, offset: _pread(file, count, offset), size, path)
         data = memoryview(_pread(file, size, 0))
@@ -164,6 +164,16 @@ def iter_records(section: bytes | memoryview, *, path: str = "the snapshot") -> 
         return iter(_RECORDS.decode(section))
     except _UNDECODABLE as error:
         raise snapshot_damage(f"a section cannot be taken apart: {error}", "section", path) from None
+
+
+def _opened(path: str, files: Files) -> StableFile:
+    """The open file. What is no file holds no snapshot; one that may not be read may be sound."""
+    try:
+        return StableFile(path, limit=_NO_LIMIT, files=files)
+    except InputUnreadable as error:
+        if kind_of(path, files=files) in (None, "file"):
+            raise
+        raise snapshot_damage(error.message.removeprefix(f"{path} is "), "kind", path) from None
 
 
 def _pread(file: StableFile, size: int, offset: int) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from devstate.durable.files import OS, Files
+from devstate.durable.reading import kind_of
 
 from .envelope import TRANSACTION_ABORT, TRANSACTION_COMMIT
 from .errors import DurabilityError, SnapshotCorruptError, UnknownEntryType, UnsupportedFormat
@@ -203,7 +204,8 @@ def archive_segments(
     surplus: list[str] = []
     for found in list_snapshots(root, files):
         if len(kept) >= keep:
-            surplus.append(found.path)
+            if kind_of(found.path, files=files) != "folder":  # the next open sets that aside
+                surplus.append(found.path)
             continue
         try:
             check_snapshot(found.path, files, salt=salt)
