@@ -266,18 +266,28 @@ class Committer:
     ) -> tuple[Batch, list[Any], int]:
         if self.write_obstacle is not None:
             raise self.write_obstacle()
-        self._admit(run, all(operation.lifecycle for operation in operations))
+        begins = operations[0].lifecycle
+        self._admit(run, begins)
         if check is not None:
             check()
         now, last = self.now(), self.ts
         batch = Batch(run, self.cv + 1, now if now > last else last, many=True)
-        results = [operation.stage(batch) for operation in operations]
+        if (
+            begins
+        ):  # what comes behind it finds the run as that leaves it: begun by this very transaction, or ended
+            results = [self._staged_in_turn(operation, batch) for operation in operations]
+        else:
+            results = [operation.stage(batch) for operation in operations]
         if not batch.changes:
             return batch, results, 0
         if len(batch.changes) > MAX_TRANSACTION_ENTRIES:
             raise too_much("entries", MAX_TRANSACTION_ENTRIES, len(batch.changes))
         end = self._publish(run, batch.cv, batch.ts, batch.changes, batch.size)
         return batch, results, end
+
+    def _staged_in_turn(self, operation: Operation, batch: Batch) -> Any:
+        self.primitives.admit(batch.run, operation.lifecycle, batch)
+        return operation.stage(batch)
 
     def _publish(self, run: bytes, cv: int, ts: int, changes: Sequence[Change], size: int) -> int:
         """Log and install a staged transaction; the LSN behind it."""

@@ -1,4 +1,4 @@
-"""A run that begins where another one was at a step: a new run, written by an ordinary transaction."""
+"""A run that begins where another one was at a step: a new run, written by one ordinary transaction."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING, Any
 from .errors import RunNotFound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .database import Database
     from .ids import RunId, RunLike
+    from .transactions import Transaction
 
 __all__ = ["fork_run"]
 
 
-def fork_run(database: Database, run: RunLike, *, step: int | None = None, name: str | None = None) -> RunId:
+def fork_run(
+    database: Database,
+    begin: Callable[..., RunId],
+    run: RunLike,
+    *,
+    step: int | None = None,
+    name: str | None = None,
+) -> RunId:
     """Begin a run with what `run` held after `step` (its end without one); the new identifier.
 
-    Its parent is `run`. Values, documents, cells, events and spans are written anew in one transaction, so that
-    versions, times and hashes are the new run's own; what has expired since is left out. Kinds of plug-ins are
-    not carried over. Raises what `Database.replay_run` and a commit raise; a run that was begun is then aborted.
+    Its parent is `run`. It is begun, and values, documents, cells, events and spans are written anew, in one
+    transaction: there is the whole fork or none. Versions, times and hashes are the new run's own; what has expired
+    since is left out. Kinds of plug-ins are not carried over. `begin` begins a run with what its `first` queues.
+    Raises what `Database.replay_run` and a commit raise.
     """
     view = database.replay_run(run, step=step)
     if view.run is None:
@@ -26,22 +37,21 @@ def fork_run(database: Database, run: RunLike, *, step: int | None = None, name:
             f"run {run} has nothing at step {view.step}",
             remedy="Fork it at a step from 1 on: step 0 is empty.",
         )
-    made = database.begin_run(
+
+    def first(transaction: Transaction) -> None:
+        _write(transaction, view, database.committer.now())
+
+    return begin(
+        None,
         name=name if name is not None else view.run.name,
         parent=run,
         tags=view.run.tags,
         metadata={**view.run.metadata, "forked_from_step": view.step},
+        first=first,
     )
-    try:
-        with database.transaction(made) as transaction:
-            _write(transaction, view, database.committer.now())
-    except BaseException:
-        database.abort_run(made, "the fork could not be written")
-        raise
-    return made
 
 
-def _write(transaction: Any, view: Any, now: int) -> None:
+def _write(transaction: Transaction, view: Any, now: int) -> None:
     for key, value in view.kv.items():
         expires = view.kv.record(key)[3]
         if expires is None:

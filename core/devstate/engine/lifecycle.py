@@ -48,14 +48,7 @@ class RunLifecycle:
         It is orphaned when this process ends without ending it; not so with `owned` False: then it belongs to no
         process, and shared openers can go on with it until one of them ends it.
         """
-        raw = run_bytes(run_id) if run_id is not None else RunId.new(self._entropy).bytes
-        told = dict(metadata or {})
-        encode_value(told)
-        encode_value([name, *tags])
-        of = run_bytes(parent) if parent is not None else None
-        operations = self._runs.begin(name, of, tags, told, self._owner() if owned else NOBODY)
-        self._commit(raw, operations)
-        return run_text(raw)
+        return self._begin(run_id, name=name, parent=parent, tags=tags, metadata=metadata, owned=owned)
 
     def run(self, run_id: RunLike | None = None, **begin: Any) -> RunHandle:
         """A handle of a run: a known one where `run_id` alone is given, else one that is begun now (`begin_run`).
@@ -169,12 +162,37 @@ class RunLifecycle:
     def _make_handle(self, run: bytes) -> RunHandle:
         raise NotImplementedError
 
-    def _commit(self, raw: bytes, operations: Sequence[Any]) -> None:
+    def _begin(
+        self,
+        run_id: RunLike | None,
+        *,
+        name: str | None,
+        parent: RunLike | None,
+        tags: Sequence[str],
+        metadata: Mapping[str, Value] | None,
+        owned: bool = True,
+        first: Callable[[Transaction], None] | None = None,
+    ) -> RunId:
+        """`begin_run`; `first` queues what else is in the run from its first step on."""
+        raw = run_bytes(run_id) if run_id is not None else RunId.new(self._entropy).bytes
+        told = dict(metadata or {})
+        encode_value(told)
+        encode_value([name, *tags])
+        of = run_bytes(parent) if parent is not None else None
+        operations = self._runs.begin(name, of, tags, told, self._owner() if owned else NOBODY)
+        self._commit(raw, operations, first)
+        return run_text(raw)
+
+    def _commit(
+        self, raw: bytes, operations: Sequence[Any], further: Callable[[Transaction], None] | None = None
+    ) -> None:
         with Transaction(
             self._committer, raw, span_ids=self._span_id, serializable=False, durable=False, new=True
         ) as transaction:
             for operation in operations:
                 transaction.write(operation)
+            if further is not None:
+                further(transaction)
 
     def _update(self, run_id: RunLike, changes: Mapping[str, Any], status: RunStatus | None = None) -> None:
         operation = self._runs.update(changes, status.value if status is not None else None)

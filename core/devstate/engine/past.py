@@ -40,6 +40,7 @@ class PastOfRuns:
     _registry: Registry
     _runs: RunStore
     _files: Files
+    _begin: Callable[..., RunId]
 
     def replay_run(
         self, run_id: RunLike, *, step: int | None = None, cv: int | None = None, final_only: bool = False
@@ -157,7 +158,7 @@ class PastOfRuns:
         """Begin a run with what another one held after a step; it has that one as parent. See `forking`."""
         from .forking import fork_run
 
-        return fork_run(cast("Database", self), run_id, step=step, name=name)
+        return fork_run(cast("Database", self), self._begin, run_id, step=step, name=name)
 
     def verify(self) -> tuple[Finding, ...]:
         """All that is wrong with this database: files, chains of events, and the state against the replay of each run.

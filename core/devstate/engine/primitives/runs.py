@@ -238,11 +238,8 @@ class RunStore(MapPrimitive):
     def admit(self, run: bytes, lifecycle: bool, draft: Batch | None = None) -> None:
         book = self.books.get(run)
         # What a transaction queued decides only where it changes the run itself.
-        if (
-            book is not None
-            and book.writable
-            and (draft is None or (self.type_id, None) not in draft.pending)
-        ):
+        changed = draft is not None and (self.type_id, None) in draft.pending
+        if book is not None and book.writable and not changed:
             if book.lasting:
                 return
             if self.owner_lasts(book.owner):
@@ -250,7 +247,7 @@ class RunStore(MapPrimitive):
                 return
         if lifecycle:
             return  # the operation itself knows which step of life is next
-        if book is None:
+        if book is None and not changed:
             raise unknown_run(run)
         status = self.status(run, draft)
         if status != RunStatus.ACTIVE:
