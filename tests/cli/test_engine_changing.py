@@ -173,6 +173,23 @@ def test_recovery_cuts_a_torn_tail(store: Path, call: Call) -> None:
     assert call("db", "check").status == 0
 
 
+@pytest.mark.parametrize("how", ["raise", "prefix"])
+def test_recovery_says_what_is_in_the_way_of_the_log(how: str, store: Path, call: Call) -> None:
+    with Database.open(store, read_only=True) as database:
+        end = database.recovery.wal_end_offset
+    (store / "wal" / f"{end:020d}.wal").mkdir()
+    before = bytes_of(store)
+    for options in (("--dry-run",), ("--yes",)):
+        said = call("db", "recover", "--on-corruption", how, *options)
+        assert (
+            said.status == 3
+            and "is a folder, where the log goes on" in said.err
+            and "repaired" not in said.out
+        )
+    assert call("db", "check").status != 0 and call("run", "begin", "x", "--yes").status == 3
+    assert bytes_of(store) == before
+
+
 def test_recovery_of_damaged_commits(store: Path, call: Call) -> None:
     segment = segment_of(store)
     damage(segment, segment.stat().st_size // 2)

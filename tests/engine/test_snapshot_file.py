@@ -693,7 +693,7 @@ def test_what_is_no_file_is_said(tmp_path: Path) -> None:
             reader(str(tmp_path / "none"))
         with pytest.raises(SnapshotCorruptError, match="a folder, where a regular file is needed") as caught:
             reader(str(tmp_path))
-        assert caught.value.reason == "kind"
+        assert caught.value.reason == "no file"
         # No statement on what is in it: it may be sound.
         with pytest.raises(InputUnreadable):
             reader("a\0b")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from devstate.engine import Database
+from devstate.engine import Database, RecoveryOptions
 from devstate.engine.builtin import builtin_registry
 from devstate.engine.checking import check
 from devstate.engine.snapshotting import SnapshotPolicy
@@ -57,6 +57,41 @@ def test_a_segment_that_is_none_is_named_by_a_writer(
     with pytest.raises(InputUnreadable) as caught:
         Database.open(root, shared=True).begin_run()
     assert said in str(caught.value) and caught.value.remedy
+
+
+@pytest.mark.parametrize(("made", "said"), [(make_folder, "is a folder"), (make_link, "is a symbolic link")])
+@pytest.mark.parametrize("further", [0, 100], ids=["at the end", "behind it"])
+def test_where_the_log_goes_on_stands_no_file(
+    made: Callable[[Path], None], said: str, further: int, root: Path
+) -> None:
+    (root / "CLEAN").unlink()
+    (segment,) = (root / "wal").iterdir()
+    other = segment.with_name(f"{segment.stat().st_size + further:020d}.wal")
+    made(other)
+    (finding,) = check(str(root), registry=builtin_registry())
+    assert finding.code == "INPUT_UNREADABLE" and said in finding.message and finding.remedy
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    for options in (RecoveryOptions(), RecoveryOptions(on_corruption="prefix")):
+        for shared in (False, True):
+            with pytest.raises(InputUnreadable) as caught:
+                Database.open(root, recovery=options, shared=shared)
+            assert said in str(caught.value) and caught.value.path == str(other)
+    kept = {path: path.read_bytes() for path in before}
+    assert kept == before
+    if further:
+        with Database.open(root, read_only=True) as database:
+            assert len(database.list_runs()) == 1
+    else:  # what comes next there cannot be read: no answer may leave it out
+        with Database.open(root, read_only=True) as database, pytest.raises(InputUnreadable, match=said):
+            database.list_runs()
+
+
+def test_a_folder_under_the_name_of_an_older_segment_is_in_nobodys_way(root: Path) -> None:
+    make_folder(root / "wal" / f"{1:020d}.wal")
+    (finding,) = check(str(root), registry=builtin_registry())
+    assert finding.code == "STORE_LEFTOVER"
+    with Database.open(root) as database:
+        database.begin_run()
 
 
 def test_a_snapshot_that_the_log_does_not_reach_is_not_to_be_moved_away(root: Path) -> None:

@@ -183,6 +183,7 @@ def compact(context: click.Context, agreed: Agreement, db: str | None) -> Outcom
 def recover(context: click.Context, on_corruption: str, agreed: Agreement, db: str | None) -> Outcome:
     from devstate.engine import Database, RecoveryOptions
     from devstate.engine.inspection import look_at, preview_opening
+    from devstate.engine.segments import in_the_way
     from devstate_cli.db_pages import (
         below_lines,
         faults_below,
@@ -212,6 +213,9 @@ def recover(context: click.Context, on_corruption: str, agreed: Agreement, db: s
     if on_corruption == "read_only" or (lost is not None and on_corruption == "raise"):
         document = {"ok": lost is None, "plan": None, "applied": [], "undo": None, **told, "set_aside": []}
         return Outcome(document, as_it_is, 1 if lost is not None else 0)
+    obstacle = in_the_way(place.path, result.wal_end_offset)
+    if obstacle is not None:
+        raise obstacle
     targets = recovery_targets(place.path, preview, place.root or place.path)
     if not targets:
         document = {"ok": True, "plan": None, "applied": [], "undo": None, **told, "set_aside": []}

@@ -32,7 +32,7 @@ from .recovery import Recovered, apply_transaction, recover
 from .recovery_base import RecoveryBase, load_snapshot
 from .recovery_result import RecoveryOptions
 from .reports import CorruptionReport, WalkEnd, reason_in_words
-from .segments import Segment, SegmentReader, list_segments, stray_files
+from .segments import Segment, SegmentReader, in_the_way, list_segments, stray_files
 from .snapshot_reading import list_snapshots
 from .snapshot_writing import state_digest
 from .snapshotting import commits_in
@@ -122,7 +122,13 @@ class _Check:
         if recovered is not None:
             yield from self._chains(recovered.primitives)
         yield from self._indexes(segments)
-        yield from self._leftovers(recovered)
+        obstacle = None
+        if recovered is not None:
+            obstacle = in_the_way(root, recovered.end.end_lsn, files=files)
+        if obstacle is not None:
+            named = _finding("INPUT_UNREADABLE", obstacle.message, self._name(obstacle.path or ""))
+            yield msgspec.structs.replace(named, remedy=obstacle.remedy)
+        yield from self._leftovers(recovered, known=(obstacle.path or "") if obstacle is not None else "")
 
     # -- the log
 
@@ -288,8 +294,8 @@ class _Check:
             return ""
         return f"{os.path.basename(path)} is not the index of its segment"
 
-    def _leftovers(self, recovered: Recovered | None) -> Iterator[Finding]:
-        paths = set(stray_files(self._root, files=self._files))
+    def _leftovers(self, recovered: Recovered | None, *, known: str) -> Iterator[Finding]:
+        paths = set(stray_files(self._root, files=self._files)) - {known}
         if recovered is not None and not self._live:
             paths |= set(recovered.leftovers)
         history = history_folder(self._root)

@@ -22,7 +22,7 @@ from .errors import DurabilityError
 from .layout import CLEAN, META, history_folder, parse_index_name, quarantine_folder, snapshots_folder
 from .meta import encode_meta
 from .recovery import Recovered
-from .segments import Segment
+from .segments import Segment, in_the_way
 
 __all__ = ["cut_log", "repair", "set_bytes_aside"]
 
@@ -32,8 +32,12 @@ _BLOCK = 1 << 20
 def repair(root: str, recovered: Recovered, *, files: Files = OS) -> tuple[str, ...]:
     """Make the files say what was recovered; the paths of what was set aside.
 
-    Raises DurabilityError, StorageFault; calling it again goes on where it ended.
+    Raises DurabilityError, StorageFault; calling it again goes on where it ended. Raises InputUnreadable, before it
+    changes anything, where what is no file stands in the way of the log.
     """
+    obstacle = in_the_way(root, recovered.end.end_lsn, files=files)
+    if obstacle is not None:
+        raise obstacle
     try:
         if recovered.result.meta_rebuilt:
             atomic_replace(os.path.join(root, META), encode_meta(recovered.meta), mode=0o644, files=files)

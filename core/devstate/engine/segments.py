@@ -18,6 +18,7 @@ from zlib import crc32
 import msgspec
 
 from devstate.durable.files import OS, Files, retried
+from devstate.durable.reading import kind_of
 from devstate.errors import InputUnreadable
 
 from .envelope import (
@@ -41,12 +42,13 @@ from .layout import (
 )
 from .reports import CorruptionReport, reason_in_words
 
-__all__ = ["Segment", "SegmentReader", "list_segments", "stray_files"]
+__all__ = ["Segment", "SegmentReader", "in_the_way", "list_segments", "stray_files"]
 
 # O_NONBLOCK: a FIFO in the place of a segment must not stop the reader.
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FIRST_READ: Final = 4096
 _MOST_TOGETHER: Final = 1 << 16
+_KINDS: Final = {"folder": "a folder", "symlink": "a symbolic link"}
 _ATTEMPTS: Final = 3  # a segment moves once in its life, from wal/ to history/
 
 
@@ -100,6 +102,24 @@ def stray_files(root: str, *, files: Files = OS) -> tuple[str, ...]:
                 continue
             strays.append(path)
     return tuple(strays)
+
+
+def in_the_way(root: str, end: int, *, files: Files = OS) -> InputUnreadable | None:
+    """The error of a writer for what is no file under the name of a live segment from LSN `end` on; None where nothing
+    is: a log that ends at `end` would come to it, or lost a segment there. Raises InputUnreadable."""
+    folder = wal_folder(root)
+    for name in _names(folder, files):
+        start = parse_segment_name(name)
+        if start is None or start < end:
+            continue
+        kind = kind_of(path := os.path.join(folder, name), files=files)
+        if kind not in (None, "file"):
+            return InputUnreadable(
+                f"{path} is {_KINDS.get(kind, 'no regular file')}, where the log goes on that ends at LSN {end}",
+                path=path,
+                remedy="Move it away, and put the segment back from a copy, if there was one.",
+            )
+    return None
 
 
 class SegmentReader:

@@ -116,7 +116,7 @@ def check_snapshot(path: str, files: Files = OS, *, salt: bytes | None = None) -
     """Whether a snapshot file is sound, without holding it in memory; records are counted, not decoded.
 
     With `salt` it must be of that database. Raises SnapshotCorruptError (its `reason`: `short`, `magic`,
-    `checksum`, `section`, `order`, `meta`, `end`, `counts`, `salt`, `name`, `unreadable`, `kind`: a folder, link or
+    `checksum`, `section`, `order`, `meta`, `end`, `counts`, `salt`, `name`, `unreadable`, `no file`: a folder, link or
     FIFO), UnsupportedFormat, and InputMissing or InputUnreadable where the file cannot be opened.
     """
     with _opened(path, files) as file:
@@ -173,7 +173,7 @@ def _opened(path: str, files: Files) -> StableFile:
     except InputUnreadable as error:
         if kind_of(path, files=files) in (None, "file"):
             raise
-        raise snapshot_damage(error.message.removeprefix(f"{path} is "), "kind", path) from None
+        raise snapshot_damage(error.message.removeprefix(f"{path} is "), "no file", path) from None
 
 
 def _pread(file: StableFile, size: int, offset: int) -> bytes:
