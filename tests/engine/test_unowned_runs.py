@@ -91,3 +91,30 @@ def test_a_run_is_taken_up_again_by_the_owner_it_had_before(tmp_path: Path, owne
         database.resume_run(run)
         database.kv.put(run, "a", 2)
         database.end_run(run)
+
+
+@pytest.mark.parametrize("owner", [(), ["an agent"], SAME], ids=["nobody", "no process", "elsewhere"])
+def test_openers_who_share_it_write_to_runs_whose_owner_is_no_process_here(
+    tmp_path: Path, owner: list[object]
+) -> None:
+    with (
+        Database.open(tmp_path / "db", shared=True, owner=owner) as database,
+        Database.open(tmp_path / "db", shared=True) as other,
+    ):
+        run = database.begin_run()
+        database.kv.put(run, "a", 1)
+        with database.transaction(run) as tx:
+            tx.kv.put("b", 2)
+        database.pause_run(run)
+        database.resume_run(run)
+        other.kv.put(run, "c", 3)
+        for one in (database, other):
+            assert one.run_status(run) == "active" and one.orphaned_runs() == []
+            assert len(one.kv.keys(run)) == 3
+        fork = other.fork_run(run)
+        forked_by_nobody = database.fork_run(run)
+        database.kv.put(forked_by_nobody, "d", 4)
+    with Database.open(tmp_path / "db", shared=True, owner=owner) as database:
+        assert [str(told.run_id) for told in database.orphaned_runs()] == [str(fork)]
+        database.kv.put(run, "d", 4)
+        database.end_run(run)

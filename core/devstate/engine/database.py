@@ -28,7 +28,7 @@ from .keeping import SnapshotKeeper
 from .lifecycle import RunLifecycle
 from .opened import Opened, OpenSettings, or_given_back
 from .opening import open_files, open_memory
-from .owners import OPEN_HANDLES
+from .owners import NOBODY, OPEN_HANDLES
 from .past import PastOfRuns
 from .recovery_result import RecoveryOptions, RecoveryResult
 from .registry import Primitives, Registry
@@ -130,7 +130,8 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
         processes write, `read_only` follows a database that others write, without a lock and without changing
         anything. `wait` is for how many seconds to try where another process excludes this one. `history` is
         `keep`, `days=N` or `off`: what becomes of the log behind the snapshots, which runs are replayed from.
-        `owner` is what its runs say of who began them, instead of this process; an empty one is nobody.
+        `owner` is what its runs say of who began them, instead of this process; an empty one is nobody
+        (with `shared`, as in `begin_run(owned=False)`).
         `history_limit` bounds the transactions that a database in memory keeps. `now` (microseconds) and
         `entropy` are where times and random identifiers come from.
 
@@ -161,6 +162,9 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
         else:
             opened = open_files(os.path.abspath(os.fspath(path)), registry, settings, files)
         registry.close()
+        # Alone, a run that nobody owns is one that was left when the database is opened next. Others who share it
+        # look for its process now, and would call it left at once.
+        unowned = NOBODY if shared else None
         with or_given_back(opened):
             return cls(
                 opened,
@@ -168,7 +172,7 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
                 settings=settings,
                 history=policy,
                 snapshots=snapshots or SnapshotPolicy(),
-                owner=None if owner is None else lambda: owner or None,
+                owner=None if owner is None else lambda: owner or unowned,
                 files=files,
             )
 

@@ -34,9 +34,12 @@ class Owners:
         return [pid, self._host, self._started(pid), self._boot, self.handle]
 
     def alive(self, owner: Sequence[Any] | None) -> bool:
-        """Whether the owner can still go on with its run. One on another host counts as alive: nobody can tell."""
-        if owner is None or len(owner) < 5:
+        """Whether the owner can still go on with its run. One on another host counts as alive, and one that
+        says no process: nobody can tell."""
+        if not owner:
             return False
+        if len(owner) < 5:
+            return True
         pid, host, started, boot, handle = owner[:5]
         if host != self._host:
             return True
