@@ -597,3 +597,42 @@ def test_the_types_that_records_can_have(type_id: int, fits: bool) -> None:
         with pytest.raises(ValueError, match="type"):
             write_snapshot("/s", timestamp=3, wal_offset=9, meta=meta, files=files, **given)  # type: ignore[arg-type]
         assert files.listdir("/") == []
+
+
+def test_a_section_of_very_many_records_is_read(tmp_path: Path) -> None:
+    """From 65,536 records on, their number takes the longest form that there is."""
+    path = str(tmp_path / "snapshot")
+    written = write_snapshot(
+        path,
+        timestamp=1,
+        wal_offset=2,
+        meta=SnapshotMeta(b"u" * 16, b"s" * 8, 1, 2, 3, 0, {}),
+        sections=[(1, [b"\x01"] * 65_536), (2, [b"\x02"])],
+    )
+    assert written.records == {1: 65_536, 2: 1}
+    assert check_snapshot(path).records == written.records
+    found = read_snapshot(path)
+    assert [sum(1 for _ in iter_records(part)) for _, part in found.sections] == [65_536, 1]
+
+
+def test_a_snapshot_is_not_kept_in_memory_until_its_end(tmp_path: Path) -> None:
+    files = FaultyFiles(OS)
+    on_disk: list[int] = []
+    path = tmp_path / "snapshot"
+
+    def records() -> Any:
+        for _ in range(80):
+            yield b"\xc5\xff\x00" + bytes(0xFF00)
+            on_disk.append(path.stat().st_size)
+
+    write_snapshot(
+        str(path),
+        timestamp=1,
+        wal_offset=2,
+        meta=SnapshotMeta(b"u" * 16, b"s" * 8, 1, 2, 3, 0, {}),
+        sections=[(1, records())],
+        section_bytes=100_000,
+        files=files,
+    )
+    behind = [0xFF00 * (number + 1) - size for number, size in enumerate(on_disk)]
+    assert max(behind) < 3 << 20 < on_disk[-1]

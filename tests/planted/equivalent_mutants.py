@@ -184,6 +184,25 @@ EQUIVALENT: dict[_Key, str] = dict(
             *("0 to 1", ">= to >"),
         ),
         *_all(
+            "descriptor 0 is another file's as long as the program has its input",
+            "following",
+            "if self._fd < 0:",
+            *("0 to 1", "< to <="),
+        ),
+        *_all("one more read, of no bytes", "segments", "while done < size:", "< to <="),
+        *_all(
+            "what is longer than the limit is none of these files, with what more of it was read or without",
+            "identity",
+            "part = retried(files.pread, fd, SMALL_FILE_LIMIT - len(data), len(data))",
+            "- to +",
+        ),
+        *_all(
+            "a checkpoint of the step where the cursor is has the same state",
+            "timeline",
+            "if step < here or nearest > here:",
+            "> to >=",
+        ),
+        *_all(
             "segments are listed once for each start, so there is one, the first and the last",
             "segments",
             "path = again[0].path",
