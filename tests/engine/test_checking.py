@@ -313,3 +313,30 @@ def test_a_snapshot_alone_is_sound_once_it_was_agreed_to(root: Path) -> None:
     found = [one for one in findings(root) if one.code != "RUN_ORPHANED"]
     assert [one.code for one in found] == ["HISTORY_PRUNED"]
     assert "commit 0" not in found[0].message
+
+
+@pytest.mark.parametrize("archived", [False, True], ids=["live", "sealed"])
+@pytest.mark.parametrize("how", ["same", "flipped", "shorter", "longer", "empty"])
+def test_two_copies_of_a_segment_must_be_the_same(how: str, archived: bool, root: Path) -> None:
+    wal, history = root / "wal", root / "history"
+    source = (
+        min(history.glob("*.wal")) if archived else max(one for one in wal.iterdir() if one.stat().st_size)
+    )
+    copy = (wal if archived else history) / source.name
+    data = bytearray(source.read_bytes())
+    if how == "flipped":
+        data[-1] ^= 1
+    copied = {"shorter": data[:-1], "longer": data + b"\0", "empty": b""}.get(how, data)
+    copy.write_bytes(copied)
+    found = [one for one in findings(root) if one.where.file == f"history/{source.name}"]
+    if how == "same":
+        assert found == []
+        return
+    (one,) = found
+    first = {"flipped": len(data) - 1, "shorter": len(data) - 1, "longer": len(data), "empty": 0}[how]
+    assert (one.code, one.where.offset) == ("WAL_CORRUPT", first) and "wal/" in one.message
+
+
+def test_a_folder_in_history_is_no_second_copy(root: Path) -> None:
+    (root / "history" / max((root / "wal").iterdir()).name).mkdir()
+    assert [one.code for one in findings(root)] == ["STORE_LEFTOVER"]

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from devstate.durable.files import OS, Files
-from devstate.durable.reading import unreadable
-from devstate.errors import DevStateError, InputUnreadable
+from devstate.durable.reading import StableFile, kind_of, unreadable
+from devstate.errors import DevStateError, InputMissing, InputUnreadable
 from devstate.findings import CODES, Finding, Severity, Where
 
 from .errors import EngineError, SnapshotCorruptError, UnknownEntryType, UnsupportedFormat
@@ -45,6 +45,12 @@ if TYPE_CHECKING:
 __all__ = ["check"]
 
 _MANY_GAPS = 1 << 30  # all are wanted; how many recovery lets pass is not the question here
+_NO_LIMIT = (1 << 63) - 1
+_BLOCK = 1 << 20
+_TWO_COPIES = (
+    "The engine reads the file in wal/ alone. Copy the folder of the database first; then keep the one of the two that "
+    "the rest of the log fits, and move the other away."
+)
 _NOT_NEEDED = (
     "The present state is whole without it: a later snapshot has it. Runs that wrote there cannot be replayed; a copy "
     "of the folder may have the segment."
@@ -121,6 +127,7 @@ class _Check:
         recovered = yield from self._recovery(replayed)
         if recovered is not None:
             yield from self._chains(recovered.primitives)
+        yield from self._copies(segments)
         yield from self._indexes(segments)
         obstacle = None
         if recovered is not None:
@@ -270,6 +277,29 @@ class _Check:
 
     # -- what lies beside it
 
+    def _copies(self, segments: Sequence[Segment]) -> Iterator[Finding]:
+        """Segments that are in wal/ and in history/: the one in wal/ is read, and the other must say the same."""
+        history = history_folder(self._root)
+        archived = set(self._names(history))
+        for segment in segments:
+            name = os.path.basename(segment.path)
+            if segment.archived or name not in archived:
+                continue
+            copy = os.path.join(history, name)
+            try:
+                offset = _first_difference(segment.path, copy, self._files)
+            except InputMissing:
+                continue  # moved between the listing and now: there is one
+            except InputUnreadable:
+                if kind_of(copy, files=self._files) == "file":
+                    raise
+                continue  # no file: `_leftovers` has it
+            if offset is not None:
+                message = f"{self._name(copy)} is another file than {self._name(segment.path)}, from byte {offset} on"
+                yield msgspec.structs.replace(
+                    _finding("WAL_CORRUPT", message, self._name(copy), offset), remedy=_TWO_COPIES
+                )
+
     def _indexes(self, segments: Sequence[Segment]) -> Iterator[Finding]:
         folder = history_folder(self._root)
         names = set(self._names(folder))
@@ -319,6 +349,20 @@ class _Check:
 
     def _name(self, path: str) -> str:
         return _under(self._root, path)
+
+
+def _first_difference(path: str, copy: str, files: Files) -> int | None:
+    """The first byte at which two files differ, which may be the end of one; None where they are the same."""
+    with (
+        StableFile(path, limit=_NO_LIMIT, files=files) as one,
+        StableFile(copy, limit=_NO_LIMIT, files=files) as two,
+    ):
+        for start in range(0, max(one.size, two.size), _BLOCK):
+            a, b = one.pread(_BLOCK, start), two.pread(_BLOCK, start)
+            if a != b:
+                differing = (place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y)
+                return start + next(differing, min(len(a), len(b)))
+    return None
 
 
 class _Step:
