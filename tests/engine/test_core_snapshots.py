@@ -16,7 +16,7 @@ from devstate.durable.simulated import SimulatedFiles
 from devstate.engine.builtin import builtin_registry
 from devstate.engine.database import Database
 from devstate.engine.envelope import SNAPSHOT_MARKER, TRANSACTION_COMMIT
-from devstate.engine.errors import DurabilityError, UnknownEntryType
+from devstate.engine.errors import DurabilityError, SnapshotCorruptError, UnknownEntryType
 from devstate.engine.framing import SnapshotMark, decode_snapshot_mark
 from devstate.engine.layout import parse_segment_name, parse_snapshot_name
 from devstate.engine.map_primitive import MapPrimitive
@@ -636,3 +636,12 @@ def test_a_snapshot_is_not_kept_in_memory_until_its_end(tmp_path: Path) -> None:
     )
     behind = [0xFF00 * (number + 1) - size for number, size in enumerate(on_disk)]
     assert max(behind) < 3 << 20 < on_disk[-1]
+
+
+def test_where_a_file_stops_being_a_snapshot_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    path.write_bytes(b"x" * 100)
+    for reader in (check_snapshot, read_snapshot):
+        with pytest.raises(SnapshotCorruptError) as caught:
+            reader(str(path))
+        assert (caught.value.reason, caught.value.position) == ("magic", "byte 0")

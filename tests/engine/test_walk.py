@@ -415,6 +415,13 @@ def test_a_data_entry_of_no_transaction_is_counted_and_never_given_out(root: str
         expect(root, LOG, tail_reason="foreign")
 
 
+def test_the_counter_of_a_transaction_ends_where_the_salt_begins(root: str):
+    one = commit(1, 0, sequence=7, salt=OTHER_SALT)
+    for data in (one.data, one.pieces()[0]):  # with and without its marker
+        write_segment(root, 0, data)
+        assert walked(root, salt=OTHER_SALT)[1].max_sequence == 7
+
+
 def test_interleaved_transactions_come_in_the_order_of_their_markers(root: str):
     a, b = [(0x10, b"a1"), (0x11, b"a2")], [(0x20, b"b1"), (0x21, b"b2")]
     parts_a = commit(2, 0, content=a).pieces()

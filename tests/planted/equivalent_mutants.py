@@ -34,6 +34,19 @@ EQUIVALENT: dict[_Key, str] = dict(
         *_all(_BLOCK, "snapshot_reading", "_READ_BYTES: Final = 1 << 20", "1 to 2", "20 to 21", "20 to 19"),
         *_all(_BLOCK, "repair", "_BLOCK = 1 << 20", "1 to 2", "20 to 21", "20 to 19"),
         *_all(_BLOCK, "snapshot_writing", "size = 0", "0 to 1", "0 to -1"),
+        *_all(_BLOCK, "snapshot_writing", "parts, size = [], 0", "0 to 1", "0 to -1"),
+        *_all(
+            "a block that ends where the checksum begins has nothing of it, by either way",
+            "snapshot_writing",
+            "if done + len(data) <= end:",
+            "<= to <",
+        ),
+        *_all(
+            "a tail is asked about only where nothing is lost, and this is the end before a loss",
+            "recovery",
+            "tail_bytes=0,",
+            *("0 to 1", "0 to -1"),
+        ),
         *_all(
             _BLOCK,
             "snapshot_writing",
