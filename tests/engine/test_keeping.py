@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from devstate.durable.files import OS
+from devstate.engine.builtin import builtin_registry
 from devstate.engine.errors import DurabilityError
+from devstate.engine.ext import Context, MapPrimitive
+from devstate.engine.ids import run_bytes
 from devstate.engine.keeping import SnapshotKeeper
+from devstate.engine.primitive import Guard, Serializable
+from devstate.engine.snapshot_reading import list_snapshots
 from devstate.engine.snapshotting import SnapshotPolicy
 from engine_crash.driving import RUNS, opened
 
@@ -76,3 +83,57 @@ def test_closing_waits_for_the_snapshot_that_is_being_taken(tmp_path: Path) -> N
         assert entered.wait(60)
         keeper.close()
         assert taken == [True]
+
+
+class Fragile(MapPrimitive):
+    """A plug-in's kind whose records cannot be written while `broken`, by an error of its own."""
+
+    type_id = 9
+    name = "fragile"
+    puts = (0x90,)
+    deletes = (0x91,)
+    broken = False
+
+    def at(self, cv: int, guard: Guard) -> Serializable:
+        if self.broken:
+            raise ZeroDivisionError("a fault of the plug-in")
+        return super().at(cv, guard)
+
+    def handle(self, context: Context) -> Any:
+        return lambda key, *fields: context.write(self.put(0x90, key, *fields))
+
+
+def waited_for(what: Callable[[], bool]) -> None:
+    until = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < until, "it never came"
+        time.sleep(0.002)
+
+
+def test_a_fault_of_a_plug_in_ends_neither_the_thread_nor_the_closing(tmp_path: Path) -> None:
+    path = str(tmp_path / "db")
+    frequent = SnapshotPolicy(wal_bytes=500, seconds=0, close_bytes=0)
+
+    def fragile() -> Any:
+        return opened(OS, path, registry=builtin_registry().register(Fragile), snapshots=frequent)
+
+    with fragile() as db:
+        kind, keeper, log = db.primitives.named("fragile"), db._keeper, db.committer.log
+        kind.broken = True
+        run = db.run(RUNS[0])
+        while keeper.failures < 2:
+            run.ext("fragile")("key", "v" * 100)
+            waited_for(lambda: db.committer.snapshot_at != float("inf"))
+        assert list_snapshots(path, OS) == ()
+        kind.broken = False
+        while not list_snapshots(path, OS):
+            run.ext("fragile")("key", "v" * 100)
+            waited_for(lambda: db.committer.snapshot_at != float("inf"))
+        waited_for(lambda: keeper.failures == 0)
+        run.ext("fragile")("last", 1)
+        assert log.end > keeper.since
+        kind.broken = True
+        cv = db.last_cv
+    with fragile() as again:
+        assert again.recovery.clean_close and again.last_cv == cv and not again.recovery.has_issues
+        assert set(again.primitives.named("fragile").maps[run_bytes(RUNS[0])]) == {"key", "last"}

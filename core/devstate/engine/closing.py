@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from devstate.durable.files import Files
-from devstate.errors import DevStateError
 
 from .commit import Committer
 from .commit_parts import closed
@@ -79,7 +78,7 @@ class Closing:
             return  # failed: what is in memory may not be what is in the log, so nothing is vouched for
         since = self._keeper.since
         if 0 <= self._policy.close_bytes <= log.end - since and log.end > since:
-            with suppress(DevStateError):  # closing does not depend on it
+            with suppress(Exception):  # whatever a plug-in raises: closing does not depend on it
                 self.snapshot()
                 log.sync_through(log.end)
         if self._settings.shared:

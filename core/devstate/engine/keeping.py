@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from devstate.errors import DevStateError
-
 from .snapshotting import SnapshotPolicy
 
 if TYPE_CHECKING:
@@ -21,8 +19,8 @@ _MOST_DOUBLINGS = 6
 class SnapshotKeeper:
     """A thread that sleeps until the policy wants a snapshot. It is started by the first commit.
 
-    `take` takes one and raises DevStateError where that fails: a commit never fails by it, the log has
-    everything. After a failure the next try waits for twice as much log. `newest` says where the newest
+    `take` takes one and raises where that fails, whatever it is: a commit never fails by it, the log has everything,
+    and the thread goes on. After a failure the next try waits for twice as much log. `newest` says where the newest
     snapshot stands: another process may have taken one.
     """
 
@@ -95,6 +93,8 @@ class SnapshotKeeper:
                 late = not called and log is not None and log.end > self.since
                 if wanted or late:
                     self._take()
-            except DevStateError:
+            except (
+                Exception
+            ):  # of the device, or of a kind that a plug-in registered: the next try may be better
                 self.failures += 1
             self._committer.snapshot_at = self._next()
