@@ -18,7 +18,7 @@ from devstate.engine.database import Database
 from devstate.engine.envelope import SNAPSHOT_MARKER, TRANSACTION_COMMIT
 from devstate.engine.errors import DurabilityError, SnapshotCorruptError, UnknownEntryType
 from devstate.engine.framing import SnapshotMark, decode_snapshot_mark
-from devstate.engine.layout import parse_segment_name, parse_snapshot_name
+from devstate.engine.layout import parse_segment_name, parse_snapshot_name, snapshot_name
 from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.segments import list_segments
 from devstate.engine.snapshot_file import SnapshotMeta
@@ -645,3 +645,10 @@ def test_where_a_file_stops_being_a_snapshot_is_told(tmp_path: Path) -> None:
         with pytest.raises(SnapshotCorruptError) as caught:
             reader(str(path))
         assert (caught.value.reason, caught.value.position) == ("magic", "byte 0")
+    misnamed = tmp_path / snapshot_name(4097)
+    meta = SnapshotMeta(b"u" * 16, b"s" * 8, 1, 2, 3, 0, {})
+    write_snapshot(str(misnamed), timestamp=1, wal_offset=4096, meta=meta, sections=[])
+    for reader in (check_snapshot, read_snapshot):
+        with pytest.raises(SnapshotCorruptError) as caught:
+            reader(str(misnamed))
+        assert (caught.value.reason, caught.value.position) == ("name", "byte 22")
