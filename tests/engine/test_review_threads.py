@@ -12,6 +12,7 @@ import pytest
 from devstate.durable.faults import FaultyFiles
 from devstate.durable.files import OS
 from devstate.engine.batch import PutValue
+from devstate.engine.database import Database
 from devstate.engine.durability import Durability
 from devstate.engine.errors import DatabaseClosed, DatabaseLocked, EngineError
 from devstate.engine.ids import run_bytes
@@ -303,3 +304,44 @@ def test_a_run_is_not_seen_to_have_ended_before_that_is_on_the_device(tmp_path: 
         reader.join(PATIENCE)
         assert not any("completed" in one for one in early)
         assert "completed" in seen[0]
+
+
+# -- a thread that ends with its transaction open
+
+
+def in_a_thread_of_the_same_number(number: int, work: Callable[[], object]) -> None:
+    """The system gives the number of a thread that has ended to one that begins."""
+    met: list[object] = []
+    for _ in range(10_000):
+        thread = begun(lambda: met.append(work()) if threading.get_ident() == number else None)
+        thread.join(PATIENCE)
+        if thread.ident == number:
+            assert len(met) == 1, "it raised"
+            return
+    raise AssertionError("the number was given to nobody")
+
+
+def test_a_transaction_of_a_thread_that_ended_keeps_no_other_thread_from_its_own() -> None:
+    with Database.open() as db:
+        run = db.run(A)
+        left: list[Any] = []
+
+        def leave() -> None:
+            left.append(db.transaction(A))
+            left[0].kv.put("left", 1)
+
+        def write() -> None:
+            run.kv.put("by itself", 1)
+            with db.transaction(A) as tx:
+                tx.kv.put("together", 1)
+                left[0].rollback()  # takes nothing from the transaction of this thread
+                assert len(db.committer.versions.readers) == 1
+
+        thread = begun(leave)
+        thread.join(PATIENCE)
+        assert thread.ident is not None and left[0].open
+        in_a_thread_of_the_same_number(thread.ident, write)
+        assert run.kv.keys() == ["by itself", "together"]
+        assert not left[0].open and not db.committer.transactions and not db.committer.versions.readers
+        with pytest.raises(DatabaseClosed):
+            left[0].kv.put("left", 2)

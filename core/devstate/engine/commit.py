@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from threading import get_ident
+from threading import current_thread, get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -160,13 +160,17 @@ class Committer:
             self.versions.leave(reader, self.visible)
 
     def in_transaction(self, thread: int) -> bool:
-        """Whether a thread has a transaction open. One that an interrupt left behind is forgotten."""
+        """Whether this thread has a transaction open. One that an interrupt left behind is forgotten, and so is one
+        of a thread that has ended, whose number this one was given."""
         entry = self.transactions.get(thread)
         if entry is None:
             return False
         transaction = entry()
         if transaction is not None and transaction.open:
-            return True
+            if transaction.thread is current_thread():
+                return True
+            transaction.rollback()
+            return False
         self.end(thread)
         self.transactions.pop(thread, None)
         return False

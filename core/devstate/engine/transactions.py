@@ -8,7 +8,7 @@ against the newest state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from threading import get_ident
+from threading import current_thread, get_ident
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -79,6 +79,7 @@ class Transaction:
         self.commit_info: CommitInfo | None = None
         self._committer = committer
         self._thread = get_ident()
+        self.thread = current_thread()  # the number alone is given to another thread when this one has ended
         self._serializable = serializable
         self._durable = durable
         self._span_ids = span_ids
