@@ -412,9 +412,9 @@ class Committer:
             unsynced = self._unsynced
             while unsynced and unsynced[0][0] <= lsn:
                 cv = unsynced.popleft()[1]
-                if self.visible >= 0:
-                    self.visible = max(self.visible, cv)
-            if self.visible >= 0:
+                if cv > self.visible >= 0:
+                    self.visible = cv
+            if self.visible >= 0 and self.versions.chained:
                 self.versions.trim(self.visible)
 
     def taken_in(self, cv: int, ts: int, sequence: int, end: int) -> None:

@@ -21,7 +21,7 @@ class GroupSync:
     `on_failure` is called once.
     """
 
-    __slots__ = ("_changed", "_failure", "_leading", "_lock", "_sync", "on_failure", "synced")
+    __slots__ = ("_awaited", "_changed", "_failure", "_leading", "_lock", "_sync", "on_failure", "synced")
 
     def __init__(self, synced: int, sync: Callable[[], int]) -> None:
         self.synced = synced
@@ -29,6 +29,7 @@ class GroupSync:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._leading = 0  # the thread that syncs, 0 for none
+        self._awaited = False  # whether anybody may be waiting for it
         self._failure: DurabilityError | None = None
         self.on_failure: Callable[[], None] | None = None
 
@@ -38,6 +39,7 @@ class GroupSync:
             with self._lock:
                 # Who has the lead itself was interrupted before it could give it back, or asks from a signal handler.
                 while self._leading not in (0, get_ident()) and self.synced < lsn and self._failure is None:
+                    self._awaited = True
                     self._changed.wait()
                 if self._failure is not None:
                     raise DurabilityError(
@@ -54,6 +56,7 @@ class GroupSync:
         """Close a descriptor as soon as no sync uses it."""
         with self._lock:
             while self._leading not in (0, get_ident()):
+                self._awaited = True
                 self._changed.wait()
             close()
 
@@ -81,8 +84,11 @@ class GroupSync:
                 if self._leading == me:
                     self._leading = 0
                     self._failure = failure
-                    self.synced = max(self.synced, reached)
-                    self._changed.notify_all()
+                    if reached > self.synced:
+                        self.synced = reached
+                    if self._awaited:
+                        self._changed.notify_all()
+                        self._awaited = False  # last: who wakes says so again before it waits again
 
 
 class Flusher:

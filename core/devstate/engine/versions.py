@@ -59,7 +59,7 @@ class Versions:
 
     def trim(self, visible: int) -> None:
         """Drop superseded versions that neither a reader nor the visibility watermark `visible` needs."""
-        horizon = min(visible, self.oldest(visible))
+        horizon = min(visible, self.oldest(visible)) if self.readers else visible
         chained = self.chained
         while chained and chained[0][0] <= horizon:
             _, primitive, run, key = chained[0]

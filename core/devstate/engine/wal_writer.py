@@ -32,6 +32,7 @@ class WalWriter:
     __slots__ = (
         "_before_first",
         "_fd",
+        "_fdatasync",
         "_files",
         "_folder",
         "_path",
@@ -63,7 +64,7 @@ class WalWriter:
         Raises DurabilityError.
         """
         self._files = files
-        self._pwrite = files.pwrite
+        self._pwrite, self._fdatasync = files.pwrite, files.fdatasync
         self._folder = wal_folder(root)
         self._salt = salt
         self._segment_bytes = segment_bytes
@@ -187,7 +188,10 @@ class WalWriter:
         # The end before the descriptor: should the log rotate in between, the old segment was synced by that.
         end = self.end
         try:
-            retried(self._files.fdatasync, self._fd)
+            try:
+                self._fdatasync(self._fd)
+            except InterruptedError:
+                retried(self._fdatasync, self._fd)
         except OSError as error:
             self.broken = f"a sync of {self._path} failed: {error.strerror or error}"
             raise DurabilityError(
