@@ -105,6 +105,13 @@ EQUIVALENT: dict[_Key, str] = dict(
         ),
         *_all(_TASTE, "timeline", "_RECORD_BYTES = 120", "120 to 121", "120 to 119"),
         *_all(_TASTE, "timeline", "self._interval *= 2", "2 to 3"),
+        *_all("an estimate of memory, off by one byte", "timeline", "self._held = 0", "0 to 1", "0 to -1"),
+        *_all(
+            "one part joined is that part",
+            "snapshot_writing",
+            'output.add(parts[0] if len(parts) == 1 else b"".join(parts))',
+            "1 to 0",
+        ),
         *_all(
             "how far apart checkpoints are: the steps are the same",
             "timeline",
