@@ -96,7 +96,9 @@ def test_what_happened_on_a_day(ugly: str, home: Path) -> None:
 def test_texts_of_all_scripts_stay_in_their_columns_and_steer_nothing(ugly: str, home: Path) -> None:
     with Session(ugly, home=home, columns=120, lines=40) as session:
         session.wait_for("BROKEN")
-        session.press("2", "g")
+        session.press("2")
+        session.wait_for("when (UTC)")
+        session.press("g")
         for _ in range(7):
             session.settle(0.3)
             rows = [line for line in session.lines if _ROW.match(line)]

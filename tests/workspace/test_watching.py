@@ -145,12 +145,13 @@ async def test_a_steady_stream_of_writes_is_followed_at_a_walk(tmp_path: Path) -
     versions = [state.replace(b"Build", b"Bui%03d" % number) for number in range(300)]
 
     async with watching(root) as seen:
+        begun = asyncio.get_running_loop().time()
         for version in versions:
             small.replace(root / small.STATE, version)
             await asyncio.sleep(0.005)
         await seen.until(lambda reading: reading.state is not None and reading.state.raw == versions[-1])
-        # A second and a half of writes, with at most ten looks a second.
-        assert len(seen.readings) < 30
+        # At most ten looks a second, however long a busy machine takes for these writes.
+        assert len(seen.readings) < 15 + 10 * (asyncio.get_running_loop().time() - begun)
 
 
 async def test_a_file_system_with_a_coarse_clock(tmp_path: Path) -> None:
