@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from devstate.engine import Database, Durability, EngineError, RecoveryOptions, RunId
+from devstate.engine.snapshotting import HistoryPolicy, SnapshotPolicy
 from log_forgery import flip
 
 
@@ -93,3 +94,95 @@ def test_a_durability_that_would_never_sync(options: dict[str, Any]) -> None:
     with pytest.raises(EngineError) as caught:
         Durability.buffered(**options)
     assert caught.value.exit_code == 2 and caught.value.remedy
+
+
+ASKED: dict[str, Callable[[Database, RunId], object]] = {
+    "step, text": lambda db, run: db.replay_run(run, step=cast(Any, "x")),
+    "step, part": lambda db, run: db.replay_run(run, step=cast(Any, 1.5)),
+    "step, yes": lambda db, run: db.replay_run(run, step=True),
+    "commit, text": lambda db, run: db.replay_run(run, cv=cast(Any, "x")),
+    "export": lambda db, run: db.export_run(run, step=cast(Any, "x")),
+    "fork": lambda db, run: db.fork_run(run, step=cast(Any, "x")),
+    "comparison": lambda db, run: db.diff_runs(run, run, step_a=cast(Any, "x")),
+    "cursor": lambda db, run: db.timeline(run).seek(cast(Any, "x")),
+    "view, text": lambda db, run: db.view_at(cast(Any, "x")),
+    "view, None": lambda db, run: db.view_at(cast(Any, None)),
+    "view, part": lambda db, run: db.view_at(cast(Any, 1.0)),
+    "time, text": lambda db, run: db.cv_at(cast(Any, "x")),
+    "time, no number": lambda db, run: db.cv_at(cast(Any, float("nan"))),
+    "query, number": lambda db, run: db.search(run, cast(Any, 5)),
+    "query, None": lambda db, run: db.kv.search(run, cast(Any, None)),
+    "k, text": lambda db, run: db.search(run, "x", k=cast(Any, "x")),
+    "recency, text": lambda db, run: db.search(run, "value", recency=cast(Any, "x")),
+    "budget, number": lambda db, run: db.search(run, "x", budget=cast(Any, 5)),
+    "ttl, for ever": lambda db, run: db.kv.put(run, "k", 1, ttl=float("inf")),
+    "ttl, no number": lambda db, run: db.kv.put(run, "k", 1, ttl=float("nan")),
+    "ttl, below zero": lambda db, run: db.kv.put(run, "k", 1, ttl=-1),
+    "ttl, zero": lambda db, run: db.kv.put(run, "k", 1, ttl=0),
+    "ttl, too long": lambda db, run: db.kv.put(run, "k", 1, ttl=1e300),
+    "ttl, text": lambda db, run: db.kv.put(run, "k", 1, ttl=cast(Any, "x")),
+}
+
+
+@pytest.mark.parametrize("memory", [False, True], ids=["files", "memory"])
+@pytest.mark.parametrize("name", ASKED)
+def test_what_is_asked_for_is_of_the_right_kind(name: str, memory: bool, tmp_path: Path) -> None:
+    with Database.open(None if memory else tmp_path / "db") as database:
+        run = database.begin_run()
+        database.kv.put(run, "k", "value")
+        before = database.last_cv
+        with pytest.raises(EngineError) as caught:
+            ASKED[name](database, run)
+        assert caught.value.exit_code == 2 and caught.value.remedy and database.last_cv == before
+
+
+BAD_SETTINGS: dict[str, Callable[[], dict[str, Any]]] = {
+    "history, unknown": lambda: {"history": "forever"},
+    "history, number": lambda: {"history": 5},
+    "history, None": lambda: {"history": None},
+    "history, no days": lambda: {"history": HistoryPolicy(float("nan"))},
+    "history, days before": lambda: {"history": HistoryPolicy(-1)},
+    "history, text of days": lambda: {"history": HistoryPolicy(cast(Any, "x"))},
+    "snapshots, number": lambda: {"snapshots": 5},
+    "snapshots, text": lambda: {"snapshots": "never"},
+    "snapshots, none kept": lambda: {"snapshots": SnapshotPolicy(keep=0)},
+    "snapshots, bytes": lambda: {"snapshots": SnapshotPolicy(wal_bytes=cast(Any, "x"))},
+    "snapshots, seconds": lambda: {"snapshots": SnapshotPolicy(seconds=float("nan"))},
+    "snapshots, at close": lambda: {"snapshots": SnapshotPolicy(close_bytes=cast(Any, None))},
+    "segment, text": lambda: {"segment_bytes": "x"},
+    "segment, part": lambda: {"segment_bytes": 1.5},
+    "segment, none": lambda: {"segment_bytes": 0},
+    "segment, None": lambda: {"segment_bytes": None},
+    "limit, text": lambda: {"history_limit": "x"},
+    "limit, below zero": lambda: {"history_limit": -1},
+    "wait, text": lambda: {"wait": "x"},
+    "wait, no number": lambda: {"wait": float("nan")},
+    "recovery, text": lambda: {"recovery": "prefix"},
+    "kinds, number": lambda: {"registry": 5},
+    "clock, number": lambda: {"now": 5},
+}
+
+
+@pytest.mark.parametrize("name", BAD_SETTINGS)
+def test_how_a_database_is_opened_is_looked_at_before_it_is_made(name: str, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        Database.open(tmp_path / "db", **BAD_SETTINGS[name]())
+    assert caught.value.exit_code == 2 and caught.value.remedy
+    assert not (tmp_path / "db").exists()
+
+
+@pytest.mark.parametrize("told", [1.5, "x", None, True, -5, 1 << 70], ids=repr)
+def test_a_clock_that_gives_no_time_writes_none(told: Any, tmp_path: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        Database.open(tmp_path / "new", now=lambda: told)
+    assert caught.value.exit_code == 2 and caught.value.remedy
+    assert not (tmp_path / "new" / "META").exists() and not (tmp_path / "new" / "wal").exists()
+    with Database.open(tmp_path / "db") as database:
+        run = database.begin_run(owned=False)
+    with Database.open(tmp_path / "db", now=lambda: told) as database:
+        with pytest.raises(EngineError) as caught:
+            database.kv.put(run, "k", 1)
+        assert caught.value.exit_code == 2 and database.last_cv == 1
+    with Database.open(tmp_path / "db") as database:
+        database.begin_run()
+        assert database.last_cv == 2

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from devstate.clock import epoch_microseconds
 from devstate.durable.files import OS, Files
 
+from .arguments import checked_clock, require_number, require_seconds, require_type
 from .builtin import builtin_registry
 from .closing import OPEN, Closing
 from .commit import Committer
@@ -139,6 +140,18 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
         UnknownEntryType, DurabilityError, and InputUnreadable or StorageFault of the file layer.
         """
         mode = Durability.of(durability)
+        require_seconds("wait", wait, endless=True)
+        require_number("segment_bytes", segment_bytes, least=1)
+        require_number("history_limit", history_limit, least=0, none=True)
+        for name, given, wanted in (
+            ("recovery", recovery, RecoveryOptions),
+            ("snapshots", snapshots, SnapshotPolicy),
+            ("registry", registry, Registry),
+        ):
+            require_type(name, given, wanted)
+        policy = history if isinstance(history, HistoryPolicy) else HistoryPolicy.of(history)
+        if now is not epoch_microseconds:
+            now = checked_clock(now)
         registry = registry or builtin_registry()
         settings = OpenSettings(
             durability=mode,
@@ -156,7 +169,6 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
             raise EngineError(
                 "`shared` writers and `read_only` readers are two things", remedy="Choose one of them."
             )
-        policy = history if isinstance(history, HistoryPolicy) else HistoryPolicy.of(history)
         if path is None or mode.mode == "memory":
             opened = open_memory(path, registry, settings, files)
         else:

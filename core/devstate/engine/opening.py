@@ -42,7 +42,7 @@ from .syncing import Flusher
 from .versions import Versions
 from .wal_writer import WalWriter
 
-__all__ = ["Opened", "open_files", "open_memory", "remove_clean", "write_clean"]
+__all__ = ["open_files", "open_memory", "remove_clean", "write_clean"]
 
 _OURS = frozenset({LOCK, WRITERS, META, CLEAN, "wal", "snapshots", "history", "quarantine"})
 
@@ -276,6 +276,7 @@ def _looks(root: str, files: Files) -> str:
 
 
 def _create(root: str, settings: OpenSettings, files: Files) -> None:
+    meta = encode_meta(_new_meta(settings))  # first: a clock that gives no time leaves nothing half made
     for folder in (wal_folder(root), snapshots_folder(root), history_folder(root)):
         ensure_folder(folder, files=files)
     path = os.path.join(wal_folder(root), segment_name(0))
@@ -285,7 +286,7 @@ def _create(root: str, settings: OpenSettings, files: Files) -> None:
     finally:
         files.close(fd)
     files.fsync_dir(wal_folder(root))
-    atomic_replace(os.path.join(root, META), encode_meta(_new_meta(settings)), mode=0o644, files=files)
+    atomic_replace(os.path.join(root, META), meta, mode=0o644, files=files)
 
 
 def _new_meta(settings: OpenSettings) -> Meta:

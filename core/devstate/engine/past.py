@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from devstate.durable.files import Files
 
+from .arguments import require_number
 from .commit import Committer
 from .errors import EngineError, HistoryPruned
 from .framing import Transaction
 from .ids import RunId, RunLike, run_bytes
 from .journal import FileHistory, HistorySource, MemoryHistory
-from .opening import Opened
+from .opened import Opened
 from .primitives.runs import RunBook, RunStore
 from .registry import Registry
 from .segments import SegmentReader
@@ -145,6 +146,7 @@ class PastOfRuns:
         from .point_in_time import cv_at, cv_at_memory
 
         self._committer.require_open()
+        require_number("a time", ts)
         if self._opened.memory is not None:
             return cv_at_memory(self._opened.memory, ts)
         commits = self._opened.recovered.commits if self._opened.recovered is not None else ()

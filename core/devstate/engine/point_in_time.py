@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from devstate.durable.files import OS, Files
 
+from .arguments import require_number
 from .envelope import TRANSACTION_COMMIT
 from .errors import HistoryPruned, RunNotFound, SnapshotCorruptError, ValueRangeError, WalCorruptionError
 from .framing import CommitMarker, Transaction, decode_commit
@@ -168,6 +169,7 @@ def cv_at_memory(log: MemoryLog, ts: int) -> int:
 
 
 def _require_cv(cv: int) -> None:
+    require_number("a commit", cv)
     if cv < 0:
         raise ValueRangeError(
             f"there is no commit {cv}", remedy="Commits count from 1; 0 is before the first."

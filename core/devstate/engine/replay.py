@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from .arguments import require_number
 from .envelope import WalEntry
 from .errors import EngineError, ValueRangeError
 from .framing import Transaction
@@ -48,10 +49,8 @@ def replay(
     total = len(positions)
     if step is not None and cv is not None:
         raise ValueRangeError("a replay ends at a step or at a commit", remedy="Give one of the two.")
-    if cv is not None and cv < 0:
-        raise ValueRangeError(
-            f"there is no commit {cv}", remedy="Commits count from 1; 0 is before the first."
-        )
+    if cv is not None:
+        require_number("a commit", cv, least=0)
     last = total if step is None else checked_step(step, total, run)
     stepper = Stepper(registry.instances(), run)
     pending: Transaction | None = None
@@ -68,6 +67,7 @@ def replay(
 
 def checked_step(step: int, total: int, run: bytes) -> int:
     """The step, where the run has it. Raises ValueRangeError."""
+    require_number("a step", step)
     if not 0 <= step <= total:
         raise ValueRangeError(
             f"run {run_text(run)} has no step {step}", remedy=f"Give a step from 0 (empty) to {total}."

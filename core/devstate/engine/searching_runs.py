@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from devstate.errors import UsageError
 
+from .arguments import require_number, require_text, require_type
 from .commit import Committer
 from .ids import RunLike, run_bytes, run_text
 from .primitive import Key, StoragePrimitive
@@ -54,6 +55,10 @@ class SearchOfRuns:
         """
         from .search import Budget, search
 
+        require_text("a query", query)
+        require_number("k", k)
+        require_number("recency", recency, none=True)
+        require_type("budget", budget, Budget)
         committer = self._committer
         committer.require_open()
         committer.follow()

@@ -16,8 +16,15 @@ import msgspec
 from devstate.durable.files import OS, Files
 from devstate.durable.reading import kind_of
 
+from .arguments import require_number, require_seconds
 from .envelope import TRANSACTION_ABORT, TRANSACTION_COMMIT
-from .errors import DurabilityError, SnapshotCorruptError, UnknownEntryType, UnsupportedFormat
+from .errors import (
+    DurabilityError,
+    SnapshotCorruptError,
+    UnknownEntryType,
+    UnsupportedFormat,
+    ValueRangeError,
+)
 from .framing import SnapshotMark, decode_commit, frame_snapshot_mark
 from .history_index import HistoryIndexDamaged, build_index, read_index, write_index
 from .layout import history_folder, index_name, segment_name, snapshot_name, snapshots_folder, temp_name
@@ -57,6 +64,11 @@ class SnapshotPolicy(msgspec.Struct, frozen=True, kw_only=True):
     close_bytes: int = 1 << 20
     keep: int = 2
 
+    def __post_init__(self) -> None:
+        for name, least in (("wal_bytes", 0), ("close_bytes", -1), ("keep", 1)):
+            require_number(name, getattr(self, name), least=least)
+        require_seconds("seconds", self.seconds)
+
 
 class HistoryPolicy(msgspec.Struct, frozen=True):
     """What happens to the log that recovery no longer needs: kept for ever (`days` None), for some days, or
@@ -64,18 +76,24 @@ class HistoryPolicy(msgspec.Struct, frozen=True):
 
     days: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.days is not None:
+            require_seconds("days of history", self.days)
+
     @classmethod
-    def of(cls, text: str) -> HistoryPolicy:
-        """`keep`, `days=N` or `off`. Raises ValueError."""
+    def of(cls, text: object) -> HistoryPolicy:
+        """`keep`, `days=N` or `off`. Raises ValueRangeError."""
         if text == "keep":
             return cls()
         if text == "off":
             return cls(0)
-        if text.startswith("days="):
+        if isinstance(text, str) and text.startswith("days="):
             with suppress(ValueError):
                 if 0 < (days := float(text[5:])) < float("inf"):
                     return cls(days)
-        raise ValueError(f"history is `keep`, `days=N` or `off`, not {text!r}")
+        raise ValueRangeError(
+            f"history is `keep`, `days=N` or `off`, not {text!r}", remedy="Give one of these three."
+        )
 
 
 class IndexedCommit(msgspec.Struct, frozen=True, gc=False):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from devstate.engine.arguments import require_seconds
 from devstate.engine.batch import Operation
 from devstate.engine.envelope import WalEntry
 from devstate.engine.errors import NotFound, ValueRangeError
@@ -219,7 +220,8 @@ class Kv:
 
 
 def _micros(seconds: float) -> int:
-    micros = round(seconds * 1_000_000)
+    require_seconds("a time to live", seconds)
+    micros = round(min(seconds, 1e300) * 1_000_000)
     if not 0 < micros < 1 << 62:
         raise ValueRangeError(
             f"a time to live of {seconds} s cannot be kept", remedy="Give seconds above zero."
