@@ -194,7 +194,7 @@ def build_index(
 def write_index(path: str, data: bytes, files: Files = OS) -> None:
     """Put a sidecar at `path`, whole or not at all, replacing one that is there. Raises DurabilityError."""
     try:
-        atomic_replace(path, data, files=files)
+        atomic_replace(path, data, mode=0o644, files=files)
     except StorageFault as error:
         raise DurabilityError(error.message, committed=True, path=path, remedy=error.remedy) from None
 

@@ -213,7 +213,7 @@ class _Output:
 
     def __init__(self, path: str, files: Files) -> None:
         self._files = files
-        self._fd = retried(files.open, path, _CREATE, 0o666)
+        self._fd = retried(files.open, path, _CREATE, 0o644)
         self._path = path
         self._pending: list[Data] = []
         self._pending_bytes = 0
