@@ -154,6 +154,11 @@ def _of_a_reader(db: Database, path: Path) -> Any:
         return reader.export_run(TEXT)
 
 
+def _known(db: Database, path: Path) -> Any:
+    known = db.run_metadata(TEXT)  # one look: the commit may end between two
+    return known.tx_count, known.last_cv
+
+
 def _verified(db: Database, path: Path) -> Any:
     assert db.verify() == ()
 
@@ -165,7 +170,7 @@ WATCHERS: dict[str, Callable[[Database, Path], Any]] = {
     "a replay": lambda db, path: db.export_run(TEXT),
     "the past": lambda db, path: db.view_at(db.last_cv).run(TEXT).to_dict(),
     "the digest": lambda db, path: db.digest(),
-    "what is known of the run": lambda db, path: (db.run_metadata(TEXT).tx_count, db.run_metadata(TEXT).last_cv),
+    "what is known of the run": _known,
     "a snapshot": _of_a_snapshot,
     "a copy of the flushed files": _of_a_copy,
     "a reader of the files": _of_a_reader,
