@@ -35,22 +35,13 @@ class GroupSync:
 
     def through(self, lsn: int) -> None:
         """Return when everything before `lsn` is durable. Raises DurabilityError."""
+        me = get_ident()
         while self.synced < lsn:
-            with self._lock:
-                # Who has the lead itself was interrupted before it could give it back, or asks from a signal handler.
-                while self._leading not in (0, get_ident()) and self.synced < lsn and self._failure is None:
-                    self._awaited = True
-                    self._changed.wait()
-                if self._failure is not None:
-                    raise DurabilityError(
-                        self._failure.message,
-                        committed=None,
-                        path=self._failure.path,
-                        remedy=self._failure.remedy,
-                    )
-                if self.synced >= lsn:
-                    return
-            self._lead()
+            # Who has the lead itself was interrupted before it could give it back, or asks from a signal handler.
+            if self._leading in (0, me):
+                self._lead(me)
+            else:
+                self._wait(lsn, me)
 
     def retire(self, close: Callable[[], None]) -> None:
         """Close a descriptor as soon as no sync uses it."""
@@ -60,25 +51,34 @@ class GroupSync:
                 self._changed.wait()
             close()
 
-    def _lead(self) -> None:
+    def _wait(self, lsn: int, me: int) -> None:
+        """Until another thread that syncs is done."""
+        with self._lock:
+            while self._leading not in (0, me) and self.synced < lsn and self._failure is None:
+                self._awaited = True
+                self._changed.wait()
+
+    def _lead(self, me: int) -> None:
         """Sync for all who wait, unless another thread has begun to.
 
         An interrupt may come anywhere in here: who has taken the lead gives it back. (A lock is taken whole or not at
         all by `with`; a condition is not.)
         """
-        me = get_ident()
         reached, failure = self.synced, None
         try:
             with self._lock:
-                if self._leading not in (0, me) or self._failure is not None:
+                if self._leading not in (0, me):
                     return
+                if self._failure is not None:
+                    raise self._told_again(self._failure)
                 self._leading = me
-            reached = self._sync()
-        except DurabilityError as error:
-            failure = error
-            if self.on_failure is not None:
-                self.on_failure()
-            raise
+            try:
+                reached = self._sync()
+            except DurabilityError as error:
+                failure = error
+                if self.on_failure is not None:
+                    self.on_failure()
+                raise
         finally:
             with self._lock:
                 if self._leading == me:
@@ -89,6 +89,9 @@ class GroupSync:
                     if self._awaited:
                         self._changed.notify_all()
                         self._awaited = False  # last: who wakes says so again before it waits again
+
+    def _told_again(self, failure: DurabilityError) -> DurabilityError:
+        return DurabilityError(failure.message, committed=None, path=failure.path, remedy=failure.remedy)
 
 
 class Flusher:
