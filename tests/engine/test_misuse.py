@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 
-from devstate.engine import Database, Durability, EngineError, RecoveryOptions, RunId
+from devstate.engine import Database, Durability, EngineError, RecoveryOptions, RunId, errors
 from devstate.engine.snapshotting import HistoryPolicy, SnapshotPolicy
 from log_forgery import flip
 
@@ -186,3 +187,54 @@ def test_a_clock_that_gives_no_time_writes_none(told: Any, tmp_path: Path) -> No
     with Database.open(tmp_path / "db") as database:
         database.begin_run()
         assert database.last_cv == 2
+
+
+NEEDED = {
+    "what": "x",
+    "limit": 1,
+    "found": 2,
+    "status": "completed",
+    "kind": "cas",
+    "primitive": "kv",
+    "key": "k",
+    "from_cv": 1,
+    "report": None,
+    "reason": "short",
+    "version": 2,
+    "types": (9,),
+}
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_every_error_says_what_to_do(name: str) -> None:
+    kind = getattr(errors, name)
+    parameters = inspect.signature(kind).parameters.values()
+    needed = {
+        one.name: NEEDED[one.name] for one in parameters if one.default is one.empty and one.name != "message"
+    }
+    assert kind("it went wrong", **needed).remedy.endswith(".")
+    if "remedy" in inspect.signature(kind).parameters:
+        assert kind("it went wrong", **needed, remedy="Do this.").remedy == "Do this."
+
+
+MISSED: dict[str, Callable[[Database, RunId], object]] = {
+    "value": lambda db, run: db.kv.get_entry(run, "none"),
+    "document": lambda db, run: db.json.get_doc(run, "none"),
+    "document twice": lambda db, run: [db.json.create(run, "d", 1), db.json.create(run, "d", 1)],
+    "cell": lambda db, run: db.state.read(run, "none"),
+    "cell twice": lambda db, run: [db.state.init(run, "c", 1), db.state.init(run, "c", 1)],
+    "value of no kind": lambda db, run: db.kv.put(run, "k", cast(Any, object())),
+    "run": lambda db, run: db.run_metadata(RunId.new()),
+    "run of no kind": lambda db, run: db.run_metadata(cast(Any, 5)),
+    "comparison": lambda db, run: db.diff_runs(run, against="child"),
+    "kind of records": lambda db, run: db.index_run(run, ["none"]),
+}
+
+
+@pytest.mark.parametrize("name", MISSED)
+def test_what_is_not_there_comes_with_a_way_on(name: str) -> None:
+    with Database.open() as database:
+        run = database.begin_run()
+        with pytest.raises(EngineError) as caught:
+            MISSED[name](database, run)
+        assert caught.value.remedy.endswith(".")

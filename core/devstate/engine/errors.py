@@ -41,11 +41,20 @@ __all__ = [
 
 
 class EngineError(DevStateError):
-    """Root of the engine's errors. `retryable` says whether the same call may succeed when made again."""
+    """Root of the engine's errors, raised itself for what has no name of its own.
+
+    `retryable` says whether the same call may succeed when made again. `advice` is the remedy of those that tell none.
+    """
 
     code = "ENGINE_ERROR"
     exit_code = 3
     retryable = False
+    advice = "See docs/guide/engine.md for what the engine expects; `devstate db check` looks at the files."
+
+    def __init__(
+        self, message: str, *, path: str | None = None, position: str | None = None, remedy: str = ""
+    ) -> None:
+        super().__init__(message, path=path, position=position, remedy=remedy or self.advice)
 
 
 # -- what the caller asked for -------------------------------------------------------------------------
@@ -55,6 +64,7 @@ class NotFound(EngineError):
     """The key, document, cell, event or span does not exist."""
 
     code = "NOT_FOUND"
+    advice = "Ask with `exists`, or list what there is, before it is read."
 
 
 class AlreadyExists(EngineError):
@@ -62,6 +72,7 @@ class AlreadyExists(EngineError):
 
     code = "ALREADY_EXISTS"
     exit_code = 8
+    advice = "Read what is there, or choose another name."
 
 
 class ValueTypeError(EngineError, TypeError):
@@ -69,6 +80,7 @@ class ValueTypeError(EngineError, TypeError):
 
     code = "VALUE_TYPE"
     exit_code = 2
+    advice = "Give a value of the type that the message names."
 
 
 class ValueRangeError(EngineError, ValueError):
@@ -76,6 +88,7 @@ class ValueRangeError(EngineError, ValueError):
 
     code = "VALUE_RANGE"
     exit_code = 2
+    advice = "Give a value within the range that the message names."
 
 
 class EngineLimitExceeded(EngineError):
@@ -101,6 +114,7 @@ class PathError(EngineError):
 
     code = "PATH"
     exit_code = 2
+    advice = "Correct the path, or read the document to see what it holds."
 
 
 class JsonTypeError(PathError):
@@ -113,12 +127,14 @@ class RunNotFound(NotFound):
     """No run has that id."""
 
     code = "RUN_NOT_FOUND"
+    advice = "`list_runs` says which runs there are."
 
 
 class RunExists(AlreadyExists):
     """`begin_run` of an id that is known."""
 
     code = "RUN_EXISTS"
+    advice = "Choose another identifier, or let one be made."
 
 
 class RunNotActive(EngineError):
@@ -126,6 +142,7 @@ class RunNotActive(EngineError):
 
     code = "RUN_NOT_ACTIVE"
     exit_code = 8
+    advice = "`run_status` says what it is; a paused or orphaned run goes on with `resume_run`."
 
     def __init__(self, message: str, *, status: str, remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
@@ -177,6 +194,7 @@ class NestedTransactionError(EngineError):
 
     code = "NESTED_TRANSACTION"
     exit_code = 2
+    advice = "End the open transaction first, or go on with it."
 
 
 class ImplicitWriteInTransaction(EngineError):
@@ -184,6 +202,7 @@ class ImplicitWriteInTransaction(EngineError):
 
     code = "IMPLICIT_WRITE"
     exit_code = 2
+    advice = "Write through the transaction, or end it first."
 
 
 # -- the database --------------------------------------------------------------------------------------
@@ -193,6 +212,7 @@ class NotADatabase(EngineError):
     """The folder holds other things, or nothing, and no database was asked to be made."""
 
     code = "NOT_A_DATABASE"
+    advice = "Name the folder of a database, or one that does not exist yet."
 
 
 class DatabaseLocked(EngineError):
@@ -201,6 +221,7 @@ class DatabaseLocked(EngineError):
     code = "DATABASE_LOCKED"
     exit_code = 6
     retryable = True
+    advice = "Close it there, or wait for it."
 
     def __init__(
         self, message: str, *, pid: int | None = None, path: str | None = None, remedy: str = ""
@@ -214,6 +235,7 @@ class DatabaseClosed(EngineError):
 
     code = "DATABASE_CLOSED"
     exit_code = 2
+    advice = "Open it again."
 
 
 class ForkedHandleError(EngineError):
@@ -221,6 +243,7 @@ class ForkedHandleError(EngineError):
 
     code = "FORKED_HANDLE"
     exit_code = 2
+    advice = "Open the database in the child."
 
 
 class ReadOnlyError(EngineError):
@@ -228,6 +251,7 @@ class ReadOnlyError(EngineError):
 
     code = "READ_ONLY"
     exit_code = 8
+    advice = "Open the database for writing."
 
 
 class NotDurableError(EngineError):
@@ -235,6 +259,7 @@ class NotDurableError(EngineError):
 
     code = "NOT_DURABLE"
     exit_code = 2
+    advice = "Give a path, and `buffered` or `strict` durability."
 
 
 class DurabilityError(EngineError):
@@ -246,6 +271,7 @@ class DurabilityError(EngineError):
 
     code = "DURABILITY"
     exit_code = 5
+    advice = "See to the device and to the permissions of the folder, then open the database again."
 
     def __init__(
         self,
@@ -264,6 +290,7 @@ class HistoryPruned(EngineError):
     """The steps asked for were deleted by the retention of history. `from_cv` is the first that is kept."""
 
     code = "HISTORY_PRUNED"
+    advice = 'Ask for later steps; with history="keep" all of them stay.'
 
     def __init__(self, message: str, *, from_cv: int, path: str | None = None, remedy: str = "") -> None:
         super().__init__(message, path=path, remedy=remedy)
@@ -275,6 +302,7 @@ class RegistrationError(EngineError):
 
     code = "REGISTRATION"
     exit_code = 2
+    advice = "Choose another number or name, and register it before the database is opened."
 
 
 # -- what the disk holds -------------------------------------------------------------------------------
@@ -288,6 +316,7 @@ class WalCorruptionError(EngineError):
 
     code = "WAL_CORRUPT"
     exit_code = 1
+    advice = "Copy the folder first; `devstate db check` shows all damage."
 
     def __init__(
         self,
@@ -307,6 +336,7 @@ class SnapshotCorruptError(EngineError):
 
     code = "SNAPSHOT_CORRUPT"
     exit_code = 1
+    advice = "An older snapshot with a longer log gives the same state; opening the database looks for one."
 
     def __init__(
         self,
@@ -337,12 +367,14 @@ class NoRecoveryBaseError(EngineError):
     """Neither a valid snapshot nor a log from its beginning: there is nothing to build a state on."""
 
     code = "NO_RECOVERY_BASE"
+    advice = "Put back a snapshot, or the segments from LSN 0 on, from a copy of this database."
 
 
 class UnknownEntryType(EngineError):
     """The log holds committed entries of a type that nothing registered. `types` are their numbers."""
 
     code = "UNKNOWN_ENTRY_TYPE"
+    advice = "Register the plug-in that wrote them, or open without `strict`."
 
     def __init__(
         self, message: str, *, types: tuple[int, ...], path: str | None = None, remedy: str = ""
