@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,11 @@ STORE = ".trae/store"
 
 def shell(root: Path, words: list[str], redirection: str) -> subprocess.CompletedProcess[str]:
     """The command with a redirection of the shell's."""
-    line = f"exec {shlex.join([*COMMAND, *words])} {redirection}"
+    return shell_line(root, f"exec {shlex.join([*COMMAND, *words])} {redirection}")
+
+
+def shell_line(root: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """A line of the shell."""
     return subprocess.run(
         ["/bin/sh", "-c", line],
         cwd=root,
@@ -65,3 +70,41 @@ def test_a_full_device_is_named(command: list[str], status: int, demo: Path) -> 
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert "No space left on device" in done.stderr
+
+
+AT_ONCE = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from devstate_cli.__main__ import main
+
+sys.exit(main(["verify"]))
+"""
+
+
+def test_an_interrupt_before_there_is_a_command_says_nothing(demo: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE],
+        cwd=demo,
+        env=clean_environment(demo),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+@pytest.mark.parametrize("words", [["verify"], ["db", "info"], ["run", "list"], ["db", "check", "--db", "x"]])
+def test_a_folder_that_is_gone_is_named(words: list[str], demo: Path) -> None:
+    gone = demo / "gone"
+    gone.mkdir()
+    line = f"cd gone && rmdir ../gone && exec {shlex.join([*COMMAND, *words])}"
+    done = shell_line(demo, line)
+    assert done.returncode == 3
+    assert "the current folder does not exist any more" in done.stderr and "Traceback" not in done.stderr
