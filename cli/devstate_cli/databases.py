@@ -39,6 +39,8 @@ T = TypeVar("T")
 _SHORTEST = 4
 _MOST_LISTED = 8
 
+_LONGEST_NAME = 200
+
 
 @dataclass(frozen=True)
 class Place:
@@ -126,6 +128,12 @@ def waited(attempt: Callable[[], T], wait: float) -> T:
             if not time.monotonic() < until:  # so that a wait of NaN ends
                 raise
         time.sleep(0.05)
+
+
+def checked_name(name: str | None, remedy: str) -> None:
+    """The name of a run that is begun, where one is given. Raises UsageError."""
+    if name is not None and not 0 < len(name.strip()) <= _LONGEST_NAME:
+        raise UsageError(f"a name has 1 to {_LONGEST_NAME} characters", remedy=remedy)
 
 
 def chosen_run(database: Database, text: str) -> RunMetadata:

@@ -96,6 +96,24 @@ def test_abort_and_the_other_ends(store: Path, call: Call) -> None:
 NOT_METADATA = ["{", "[1]", '{"n": 99999999999999999999}', '{"n": NaN}', '{"n": 1e999}', '{"n": 1, "n": 2}']
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("",),
+        ("  ",),
+        ("x" * 5000,),
+        ("x", "--metadata", '{"n": 99999999999999999999}'),
+        ("x", "--metadata", '{"n": "\\ud800"}'),
+    ],
+)
+def test_what_cannot_be_kept_of_a_run_leaves_no_database_behind(
+    words: tuple[str, ...], tmp_path: Path, call: Call
+) -> None:
+    said = call("run", "begin", *words, "--yes", "--db", str(tmp_path / "new"))
+    assert said.status == 2 and "→" in said.err
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("metadata", [*NOT_METADATA, "[" * 100_000])
 def test_metadata_that_is_none_is_wrong_use(metadata: str, demo: Path, call: Call) -> None:
     assert call("run", "begin", "--metadata", metadata, "--yes").status == 2

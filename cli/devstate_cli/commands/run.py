@@ -20,6 +20,7 @@ from devstate_cli.changing_database import (
 )
 from devstate_cli.command import CommandGroup, command, invocation_of
 from devstate_cli.databases import (
+    checked_name,
     chosen_run,
     db_option,
     has_database,
@@ -182,9 +183,14 @@ def begin(
     agreed: Agreement,
     db: str | None,
 ) -> Outcome:
+    from devstate.engine.values import encode_value
+
     call = invocation_of(context)
     place = place_of(call, db)
+    checked_name(name, "Choose another name, or give none.")
     told = _metadata(metadata)
+    for given in (told, [name, *tags]):
+        encode_value(given)  # what the engine would refuse is refused before it makes a database
     under = None
     if parent is not None:
         with reading(place) as database:

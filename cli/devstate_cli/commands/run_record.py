@@ -10,7 +10,7 @@ import click
 from devstate.errors import DevStateError, UsageError
 from devstate.findings import visible
 from devstate_cli.command import Command, invocation_of
-from devstate_cli.databases import db_option, has_database, place_of, waited
+from devstate_cli.databases import checked_name, db_option, has_database, place_of, waited
 from devstate_cli.invocation import Invocation
 from devstate_cli.outcome import Outcome, error_document
 from devstate_cli.screen import Screen
@@ -27,7 +27,6 @@ __all__ = ["run_record"]
 
 _COMMAND = "devstate.recorded_command"
 _SHORT = 8
-_LONGEST_NAME = 200
 
 
 class _Record(Command):
@@ -92,8 +91,7 @@ def run_record(
         raise UsageError(
             "there is no command to record", remedy="Put it after `--`: devstate run record -- CMD"
         )
-    if name is not None and not 0 < len(name.strip()) <= _LONGEST_NAME:
-        raise UsageError(f"a name has 1 to {_LONGEST_NAME} characters", remedy="Choose another --name.")
+    checked_name(name, "Choose another --name.")
     root = find_root(call.directory)
     settings = load_workspace_settings(root, flags=call.flags())
     place = place_of(call, db)
