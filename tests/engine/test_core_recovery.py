@@ -39,7 +39,7 @@ from devstate.engine.map_primitive import MapPrimitive
 from devstate.engine.meta import CleanMark, decode_meta, encode_clean
 from devstate.engine.recovery import recover
 from devstate.engine.recovery_base import load_snapshot
-from devstate.engine.recovery_result import RecoveryOptions
+from devstate.engine.recovery_result import RecoveryOptions, RecoveryResult
 from devstate.engine.repair import cut_log, repair
 from devstate.engine.segments import SegmentReader, list_segments
 from devstate.engine.snapshot_file import SnapshotMeta, encode_end, encode_envelope, encode_meta
@@ -874,3 +874,21 @@ def test_what_a_meta_of_nobody_says_is_not_believed(tmp_path: Path) -> None:
     (tmp_path / "snapshots" / f"snapshot_{1 << 40:020d}.dat").write_bytes(sound[:-1])
     with SegmentReader(str(tmp_path)) as reader:
         assert read_identity(str(tmp_path), reader, OS)[0].salt == salt
+
+
+def test_one_of_each_is_told_as_one() -> None:
+    one = RecoveryResult(
+        snapshots_rejected=(("a", "short"),),
+        transactions_recovered=1,
+        corrupt_entries_skipped=1,
+        unknown_entries_skipped=1,
+        tail_bytes_discarded=1,
+        committed_lost=1,
+        orphaned_runs=("r",),
+        last_cv=1,
+    )
+    assert one.summary() == (
+        "empty state + 1 transaction = commit 1; 1 snapshot rejected; 1 harmless gap; 1 byte of torn tail discarded; "
+        "1 committed transaction lost; 1 entry of unknown kinds kept aside; 1 orphaned run"
+    )
+    assert "2 entries of unknown kinds" in RecoveryResult(unknown_entries_skipped=2).summary()

@@ -15,6 +15,7 @@ __all__ = ["OnCorruption", "RecoveryOptions", "RecoveryResult"]
 OnCorruption = Literal["raise", "prefix", "read_only"]
 
 _ON_CORRUPTION = get_args(OnCorruption)
+_MANY = {"entry": "entries"}
 _UNKNOWN = ("preserve", "raise")
 
 
@@ -117,15 +118,19 @@ class RecoveryResult(msgspec.Struct, frozen=True, kw_only=True):
     def summary(self) -> str:
         """One line for a person."""
         base = f"snapshot at {self.snapshot_used.wal_offset}" if self.snapshot_used else "empty state"
-        told = [f"{base} + {self.transactions_recovered} transactions = commit {self.last_cv}"]
-        for count, what in (
-            (len(self.snapshots_rejected), "snapshots rejected"),
-            (self.corrupt_entries_skipped, "harmless gaps"),
-            (self.tail_bytes_discarded, "bytes of torn tail discarded"),
-            (self.committed_lost, "committed transactions lost"),
-            (self.unknown_entries_skipped, "entries of unknown kinds kept aside"),
-            (len(self.orphaned_runs), "orphaned runs"),
+        told = [f"{base} + {_counted(self.transactions_recovered, 'transaction')} = commit {self.last_cv}"]
+        for count, what, more in (
+            (len(self.snapshots_rejected), "snapshot", " rejected"),
+            (self.corrupt_entries_skipped, "harmless gap", ""),
+            (self.tail_bytes_discarded, "byte", " of torn tail discarded"),
+            (self.committed_lost, "committed transaction", " lost"),
+            (self.unknown_entries_skipped, "entry", " of unknown kinds kept aside"),
+            (len(self.orphaned_runs), "orphaned run", ""),
         ):
             if count:
-                told.append(f"{count} {what}")
+                told.append(_counted(count, what) + more)
         return "; ".join(told)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {_MANY.get(what, what + 's')}"
