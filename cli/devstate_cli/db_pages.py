@@ -50,6 +50,8 @@ _MOST = 12
 _NOT_VERIFIED = "entries below the snapshot are verified by `devstate db check`, not here"
 _FOLDERS = ("wal", "history", "snapshots", "quarantine")
 
+_WIDE = 93  # columns of the table of snapshots
+
 
 @dataclass(frozen=True)
 class InfoPage:
@@ -289,11 +291,14 @@ def snapshot_lines(found: Sequence[dict[str, Any]], screen: Screen) -> Iterator[
     if not found:
         yield "no snapshots yet: the database opens from its log"
         return
+    if screen.width < _WIDE:
+        yield from _narrow_snapshots(found, screen)
+        return
     yield screen.paint(f"{'snapshot':<37}    {'commit':>9}  {'of':<20}  {'records':>9}  {'size':>8}", "dim")
     for one in found:
         mark = screen.paint("✔", "good") if one["valid"] else screen.paint("✘", "bad")
         if not one["valid"]:
-            yield f"{one['file']:<37}  {mark} {shortened(one['reason'], max(20, screen.width - 42))}"
+            yield f"{one['file']:<37}  {mark} {shortened(_why(one), max(20, screen.width - 42))}"
             continue
         yield (
             f"{one['file']:<37}  {mark} {one['cv']:>9,}  {moment(one['timestamp']):<20}  "
@@ -301,11 +306,31 @@ def snapshot_lines(found: Sequence[dict[str, Any]], screen: Screen) -> Iterator[
         )
 
 
+def _narrow_snapshots(found: Sequence[dict[str, Any]], screen: Screen) -> Iterator[str]:
+    """Two lines for each, where the table does not fit."""
+    for one in found:
+        mark = screen.paint("✔", "good") if one["valid"] else screen.paint("✘", "bad")
+        yield f"{mark} {shortened(one['file'], max(20, screen.width - 2))}"
+        told = _why(one)
+        if one["valid"]:
+            told = f"commit {one['cv']:,}, {_records(one['records'])}, {size_of(one['bytes'])}"
+        yield f"  {shortened(told, max(20, screen.width - 2))}"
+
+
+def _why(one: dict[str, Any]) -> str:
+    """Why a snapshot is rejected, without its name once more."""
+    return str(one["reason"]).rpartition(" is not a sound snapshot: ")[2]
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record" if number == 1 else f"{number:,} records"
+
+
 def taken_lines(info: SnapshotInfo, gone: Sequence[str], screen: Screen) -> Iterator[str]:
     """What taking a snapshot did."""
     records = sum(info.records.values())
     yield (
-        f"{screen.paint('✔ done', 'good')}  {os.path.basename(info.path)}: commit {info.cv:,}, {records:,} records, "
+        f"{screen.paint('✔ done', 'good')}  {os.path.basename(info.path)}: commit {info.cv:,}, {_records(records)}, "
         f"{size_of(info.bytes)}"
     )
     for name in gone[:_MOST]:

@@ -11,6 +11,8 @@ import pytest
 
 from command_runs import Run
 from devstate.engine import Database
+from devstate_cli.db_pages import judged_snapshots, snapshot_lines
+from devstate_cli.screen import Screen
 from engine_samples import HMAC, damage, segment_of, write_runs
 
 Call = Callable[..., Run]
@@ -360,3 +362,19 @@ def test_one_place_is_one_place(store: Path, call: Call) -> None:
     damage(segment_of(store), 400)
     said = call("wal", "dump")
     assert said.status == 1 and "; 1 damaged place before" in said.err
+
+
+@pytest.mark.parametrize("width", [40, 60, 92, 93, 120])
+def test_the_snapshots_fit_the_terminal(width: int, store: Path) -> None:
+    with Database.open(store) as database:
+        taken = database.snapshot()
+    first, second = (f"snapshot_{number:020d}.dat" for number in (5, 6))
+    (store / "snapshots" / first).mkdir()
+    (store / "snapshots" / second).write_bytes(b"no snapshot")
+    screen = Screen(colour=False)
+    screen.width = width
+    lines = list(snapshot_lines(judged_snapshots(str(store)), screen))
+    assert all(len(line) <= width for line in lines)
+    said = "\n".join(lines)
+    for word in (first, second, Path(taken.path).name, "a folder", "it has only 11 bytes"):
+        assert word in said
