@@ -45,6 +45,8 @@ CALLS: dict[str, Callable[[Database, RunId], object]] = {
     "end in a transaction, archived": lambda db, run: ended_by_transaction(db, run, "archived"),
     "end in a transaction, unknown": lambda db, run: ended_by_transaction(db, run, "great"),
     "end in a transaction, reason": lambda db, run: ended_by_transaction(db, run, "failed", 5),
+    "retries, fewer than none": lambda db, run: db.transact(run, lambda tx: tx.kv.put("a", 1), retries=-1),
+    "retries, text": lambda db, run: db.transact(run, lambda tx: tx.kv.put("a", 1), retries=cast(Any, "x")),
     "fork, name": lambda db, run: db.fork_run(run, name=cast(Any, 5)),
 }
 

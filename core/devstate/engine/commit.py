@@ -276,9 +276,8 @@ class Committer:
             check()
         now, last = self.now(), self.ts
         batch = Batch(run, self.cv + 1, now if now > last else last, many=True)
-        if (
-            begins
-        ):  # what comes behind it finds the run as that leaves it: begun by this very transaction, or ended
+        if begins:
+            # What comes behind it finds the run as that leaves it: begun by this very transaction, or ended.
             results = [self._staged_in_turn(operation, batch) for operation in operations]
         else:
             results = [operation.stage(batch) for operation in operations]

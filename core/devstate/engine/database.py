@@ -270,8 +270,10 @@ class Database(Closing, RunLifecycle, PastOfRuns, SearchOfRuns):
     def transact(self, run_id: RunLike, work: Callable[[Transaction], T], *, retries: int = 16) -> T:
         """Do `work` in a transaction, again after each conflict up to `retries` times; what it returned.
 
-        Raises ConflictError where that was not enough, and whatever `work` raises (nothing was written then).
+        Raises ConflictError where that was not enough, ValueRangeError for fewer than no `retries`, and whatever `work`
+        raises (nothing was written then).
         """
+        require_number("retries", retries, least=0)
         for attempt in range(retries + 1):
             try:
                 with self.transaction(run_id) as transaction:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from .errors import EngineError
@@ -43,7 +43,7 @@ class SharedGate:
         self._stranded = False
         self.depth = 0
         self._taken = False
-        self.kept = _Kept(self)
+        self.kept: AbstractContextManager[None] = _Kept(self)
 
     def __enter__(self) -> None:
         if self.depth == 0:
@@ -144,7 +144,7 @@ class ReadGate:
     """Keeps a read-only database up with its writers; never locks, never writes."""
 
     def __init__(self, committer: Committer, follower: Follower, reload: Callable[[], None]) -> None:
-        self.kept = nullcontext()
+        self.kept: AbstractContextManager[None] = nullcontext()
         self._committer = committer
         self.follower = follower
         self._reload = reload
