@@ -112,7 +112,6 @@ class OpenTransaction:
         self.model.transact(self.run, self.operations, now=now)
         return self.model.cv
 
-
     def _document_before(self, cv: int, key: Any) -> bool:
         run = self.model.states[cv]["runs"].get(self.run)
         return run is not None and key in run["json"]
