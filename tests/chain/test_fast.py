@@ -74,14 +74,18 @@ def test_a_block_in_another_layout_is_not_taken() -> None:
         )
 
 
-def test_every_block_of_the_corpus_that_is_taken_is_strictly_right() -> None:
+FIRST_OF_FOUR = [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 4))]
+
+
+@pytest.mark.parametrize("part", FIRST_OF_FOUR)
+def test_every_block_of_the_corpus_that_is_taken_is_strictly_right(part: int) -> None:
     taken = 0
-    for data in corpus().values():
-        for piece in frame(BytesSource(data), LIMITS, []):
+    for name in sorted(corpus())[part::4]:
+        for piece in frame(BytesSource(corpus()[name]), LIMITS, []):
             if isinstance(piece, Block):
                 assert accepted(piece.data, piece.layout)
                 taken += 1
-    assert taken > 300
+    assert taken > 75
 
 
 @pytest.mark.parametrize(
@@ -231,7 +235,7 @@ def test_both_ways_give_the_same_report(entries: list[dict[str, object]], layout
         same(verified(data), verified(data, limits=STRICT_ONLY))
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", FIRST_OF_FOUR)
 def test_both_ways_agree_on_the_corpus(part: int) -> None:
     for name in sorted(corpus())[part::4]:
         data = corpus()[name]

@@ -64,7 +64,7 @@ def test_the_entries_with_what_is_between_them_are_the_file(layout: Layout) -> N
     assert check_places(data) == 20
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.long) for part in range(1, 3))])
 def test_every_file_of_the_corpus_can_be_shown(part: int) -> None:
     for name in sorted(corpus())[part::3]:
         data = corpus()[name]
