@@ -61,7 +61,12 @@ def environment(workshop: Path) -> dict[str, str]:
     return {**env, "PATH": f"{workshop / 'bin'}{os.pathsep}{env['PATH']}"}
 
 
-@pytest.mark.parametrize("line", [line for line in examples() if not line.startswith("devstate watch")])
+SHORT = [line for line in examples() if not line.startswith("devstate watch")]
+
+
+@pytest.mark.parametrize(
+    "line", [pytest.param(line, marks=[pytest.mark.long] if at % 3 else []) for at, line in enumerate(SHORT)]
+)
 def test_examples_of_the_help_work(line: str, workshop: Path) -> None:
     folder = workshop / ("empty" if line.startswith("devstate init") else "demo")
     done = subprocess.run(

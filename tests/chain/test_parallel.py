@@ -101,7 +101,9 @@ FAULTS: dict[str, Callable[[int], bytes]] = {
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault", [pytest.param(one, marks=[pytest.mark.long] if at % 2 else []) for at, one in enumerate(FAULTS)]
+)
 def test_the_report_does_not_tell_the_number_of_processes(fault: str) -> None:
     for index in (0, BORDER - 1, BORDER, BORDER + 1, COUNT - 1):
         if fault != "two entries swapped" or index:

@@ -39,7 +39,9 @@ def agree(made: Made) -> None:
         assert report.first_bad == second.first_bad, (made, report.findings)
 
 
-@pytest.mark.parametrize("block", range(8))
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=[pytest.mark.long] if block % 2 else []) for block in range(8)]
+)
 def test_both_readers_agree_on_random_chains(block: int) -> None:
     dice = random.Random(f"chains {block}")
     seen: set[str] = set()

@@ -500,6 +500,7 @@ def test_no_color_gives_a_picture_without_any_colour(tmp_path, how):
     assert process.exitstatus == 0
 
 
+@pytest.mark.long
 def test_an_idle_inspector_writes_nothing(tmp_path):
     import pexpect
 

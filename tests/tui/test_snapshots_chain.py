@@ -68,7 +68,7 @@ def after(*keys: str, shown: str = "", filtered: str = "") -> Callable[[Pilot[in
     return run
 
 
-@pytest.mark.parametrize("theme", ["devstate-dark", "devstate-light"])
+@pytest.mark.parametrize("theme", ["devstate-dark", pytest.param("devstate-light", marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", ["80x24", "120x40"])
 def test_chain_with_a_break(snap_compare: Any, start: Start, size: str, theme: str) -> None:
     app = start(ugly_workspace(), theme=theme)

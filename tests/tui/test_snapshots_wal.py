@@ -69,7 +69,7 @@ def after(*keys: str, shown: str) -> Callable[[Pilot[int]], Awaitable[None]]:
     return run
 
 
-@pytest.mark.parametrize("theme", ["devstate-dark", "devstate-light"])
+@pytest.mark.parametrize("theme", ["devstate-dark", pytest.param("devstate-light", marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", list(SIZES))
 @pytest.mark.parametrize("kind", ["torn", "flipped"])
 def test_wal_with_damage(snap_compare: Any, start: Start, kind: str, size: str, theme: str) -> None:
@@ -91,7 +91,7 @@ def test_wal_without_a_database(snap_compare: Any, start: Start) -> None:
     assert snap_compare(start("none"), terminal_size=SIZES["80x24"], run_before=run)
 
 
-@pytest.mark.parametrize("theme", ["devstate-dark", "devstate-light"])
+@pytest.mark.parametrize("theme", ["devstate-dark", pytest.param("devstate-light", marks=pytest.mark.long)])
 @pytest.mark.parametrize("size", list(SIZES))
 def test_runs(snap_compare: Any, start: Start, size: str, theme: str) -> None:
     run = after("4", shown="bad luck")

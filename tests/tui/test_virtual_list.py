@@ -60,7 +60,7 @@ async def top_of(begin: Callable[[RowList], None], *heights: int, late: bool) ->
         return await settled(pilot)
 
 
-@pytest.mark.parametrize("item", [0, 5, 14, 19, 100, 195, 199])
+@pytest.mark.parametrize("item", [19, 100, 199])
 async def test_an_opened_list_ends_at_the_same_place_whenever_its_height_comes(item):
     def begin(rows: RowList) -> None:
         rows.open_at(item)
@@ -68,9 +68,8 @@ async def test_an_opened_list_ends_at_the_same_place_whenever_its_height_comes(i
     wanted = await top_of(begin, 20, late=True)
     assert wanted <= item < wanted + 20
     assert wanted == (0 if item < 20 else min(item - 10, ROWS - 20))
-    for heights in ((20,), (10, 20), (30, 20), (10, 30, 20)):
-        for late in (True, False):
-            assert await top_of(begin, *heights, late=late) == wanted, (heights, late)
+    for heights, late in (((20,), False), ((10, 20), True), ((30, 20), False), ((10, 30, 20), True)):
+        assert await top_of(begin, *heights, late=late) == wanted, (heights, late)
 
 
 async def test_after_a_move_only_what_is_out_of_view_moves_the_list():
