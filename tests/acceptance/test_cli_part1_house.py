@@ -65,7 +65,7 @@ SHORT = [line for line in examples() if not line.startswith("devstate watch")]
 
 
 @pytest.mark.parametrize(
-    "line", [pytest.param(line, marks=[pytest.mark.long] if at % 3 else []) for at, line in enumerate(SHORT)]
+    "line", [pytest.param(line, marks=[pytest.mark.long] if at % 6 else []) for at, line in enumerate(SHORT)]
 )
 def test_examples_of_the_help_work(line: str, workshop: Path) -> None:
     folder = workshop / ("empty" if line.startswith("devstate init") else "demo")

@@ -78,6 +78,7 @@ def test_where_is_the_database(ugly: str, home: Path) -> None:
         session.wait_for("No database here yet", "devstate run record -- CMD", "What to do")
 
 
+@pytest.mark.long
 def test_an_idle_screen_writes_nothing(ugly: str, home: Path, db: Path) -> None:
     databases.torn(db)
     before = databases.fingerprint(db)

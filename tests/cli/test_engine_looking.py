@@ -281,7 +281,9 @@ def test_wal_dump_tells_damage_from_a_torn_tail(store: Path, call: Call) -> None
     assert said.status == 1 and any(line["type"] is None for line in lines_of(said))
 
 
-@pytest.mark.parametrize("where", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize(
+    "where", [pytest.param(0.1, marks=pytest.mark.long), 0.5, pytest.param(0.9, marks=pytest.mark.long)]
+)
 def test_damage_in_the_middle_is_status_1_with_a_report(where: float, store: Path, call: Call) -> None:
     segment = segment_of(store)
     damage(segment, int(segment.stat().st_size * where))

@@ -43,7 +43,7 @@ def test_a_closed_stream_changes_no_verdict(command: list[str], closed: str, dem
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "<&- 2>&-", "<&- >&-"])
-@pytest.mark.parametrize("json", [[], ["--json"]])
+@pytest.mark.parametrize("json", [pytest.param([], marks=pytest.mark.long), ["--json"]])
 def test_what_a_recorded_command_prints_never_gets_into_the_database(
     json: list[str], closed: str, demo: Path
 ) -> None:

@@ -435,7 +435,7 @@ async def test_a_filter_holds_on_a_new_reading(sound: Path, tmp_path: Path) -> N
     [
         (b"", "TORN_FILE"),
         (b"[]", "EMPTY_HISTORY"),
-        (b'{"x": 1}', "SHAPE"),
+        pytest.param(b'{"x": 1}', "SHAPE", marks=pytest.mark.long),
         (None, "INPUT_MISSING"),
     ],
 )

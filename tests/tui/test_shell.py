@@ -198,7 +198,15 @@ async def test_what_cannot_be_done_says_why(tmp_path):
 # -- help, palette, themes --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["overview", "chain", "runs", "wal"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "overview",
+        pytest.param("chain", marks=pytest.mark.long),
+        pytest.param("runs", marks=pytest.mark.long),
+        "wal",
+    ],
+)
 async def test_help_names_every_key_of_the_screen(tmp_path, mode):
     async with inspector(write(tmp_path / "w"), tmp_path, size=(120, 200)) as (app, pilot):
         await app.action_show(mode)
