@@ -21,8 +21,13 @@ def shell(root: Path, words: list[str], redirection: str) -> subprocess.Complete
 
 def shell_line(root: Path, line: str) -> subprocess.CompletedProcess[str]:
     """A line of the shell."""
+    return finished(root, "/bin/sh", "-c", line)
+
+
+def finished(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A command that was run in this folder."""
     return subprocess.run(
-        ["/bin/sh", "-c", line],
+        command,
         cwd=root,
         env=clean_environment(root),
         capture_output=True,
@@ -88,15 +93,7 @@ sys.exit(main(["verify"]))
 
 
 def test_an_interrupt_before_there_is_a_command_says_nothing(demo: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", AT_ONCE],
-        cwd=demo,
-        env=clean_environment(demo),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = finished(demo, sys.executable, "-c", AT_ONCE)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 

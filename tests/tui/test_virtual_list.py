@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from textual.app import App, ComposeResult
@@ -72,12 +73,18 @@ async def test_an_opened_list_ends_at_the_same_place_whenever_its_height_comes(i
         assert await top_of(begin, *heights, late=late) == wanted, (heights, late)
 
 
-async def test_after_a_move_only_what_is_out_of_view_moves_the_list():
+@asynccontextmanager
+async def numbers() -> AsyncIterator[tuple[RowList, Pilot[None]]]:
+    """A list of all numbers that has its place, 20 rows high."""
     app = ListApp()
     async with app.run_test(size=(40, 20)) as pilot:
-        rows = app.list
-        rows.show(Numbers())
+        app.list.show(Numbers())
         await settled(pilot)
+        yield app.list, pilot
+
+
+async def test_after_a_move_only_what_is_out_of_view_moves_the_list():
+    async with numbers() as (rows, pilot):
         rows.open_at(100)
         assert await settled(pilot) == 90
         rows.focus()
@@ -90,11 +97,7 @@ async def test_after_a_move_only_what_is_out_of_view_moves_the_list():
 
 
 async def test_a_move_over_the_edge_moves_the_list_by_one_row_and_a_leap_to_the_middle():
-    app = ListApp()
-    async with app.run_test(size=(40, 20)) as pilot:
-        rows = app.list
-        rows.show(Numbers())
-        await settled(pilot)
+    async with numbers() as (rows, pilot):
         rows.select_row(19)
         assert await settled(pilot) == 0
         rows.action_down()
